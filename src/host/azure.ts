@@ -1,0 +1,110 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as tl from 'azure-pipelines-task-lib/task.js';
+import { DeliveryError, explain } from '../errors.ts';
+import type { Host, Log, ServiceConnection } from './host.ts';
+import { neutralise } from './neutralise.ts';
+
+const log: Log = {
+  info: (text) => process.stdout.write(neutralise(text) + '\n'),
+  warning: (text) => tl.warning(neutralise(text)),
+  debug: (text) => tl.debug(neutralise(text)),
+  progress: (percent, what) =>
+    tl.setProgress(Math.max(0, Math.min(100, Math.floor(percent))), neutralise(what)),
+};
+
+/** The names below a prefix that the agent set in the environment, with their values. */
+function environmentBelow(prefix: string): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const [name, value] of Object.entries(process.env)) {
+    if (value !== undefined && name.toUpperCase().startsWith(prefix))
+      found[name.slice(prefix.length).toLowerCase()] = value;
+  }
+  return found;
+}
+
+function readConnection(id: string): ServiceConnection {
+  const authorization = tl.getEndpointAuthorization(id, true);
+  if (authorization === undefined) {
+    throw new DeliveryError({
+      code: 'SERVICE_CONNECTION_MISSING',
+      side: 'agent',
+      message: `The agent did not hand over service connection '${id}'.`,
+      remedy:
+        'Check that the connection exists in the project and that this pipeline is authorised to use it.',
+    });
+  }
+  const parameters = Object.entries(authorization.parameters).map(([key, value]) => [
+    key.toLowerCase(),
+    value,
+  ]);
+  return {
+    id,
+    url: tl.getEndpointUrl(id, true) ?? '',
+    scheme: authorization.scheme,
+    parameters: Object.fromEntries(parameters) as Record<string, string>,
+    data: environmentBelow(`ENDPOINT_DATA_${id.toUpperCase()}_`),
+  };
+}
+
+function registerSecret(value: string): void {
+  for (const line of [value, ...value.split(/\r?\n/)]) if (line.trim().length >= 4) tl.setSecret(line);
+}
+
+/** Aborts when the agent cancels: it sends SIGINT, then SIGTERM, and kills seconds later. */
+function cancellation(): AbortSignal {
+  const controller = new AbortController();
+  const cancel = (): void =>
+    controller.abort(
+      new DeliveryError({
+        code: 'CANCELLED',
+        side: 'agent',
+        message: 'The task was cancelled.',
+        remedy: 'Run the pipeline again when you want it: nothing half-done was left behind.',
+      }),
+    );
+  process.once('SIGINT', cancel);
+  process.once('SIGTERM', cancel);
+  return controller.signal;
+}
+
+function fileFor(folder: string, name: string, content: string): string {
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, name.replace(/[^\w.-]+/g, '-'));
+  writeFileSync(file, content);
+  return file;
+}
+
+function createHost(): Host {
+  const temporaryFolder = tl.getVariable('Agent.TempDirectory') ?? process.cwd();
+  const documents = join(temporaryFolder, `model-delivery-${process.pid}`);
+  return {
+    log,
+    cancelled: cancellation(),
+    temporaryFolder,
+    workingFolder: tl.getVariable('System.DefaultWorkingDirectory') ?? process.cwd(),
+    input: (name) => tl.getInput(name)?.trim() || undefined,
+    variable: (name) => tl.getVariable(name) || undefined,
+    connection: readConnection,
+    output: (name, value) => tl.setVariable(name, value, false, true),
+    secret: registerSecret,
+    summary: (title, markdown) => tl.uploadSummary(fileFor(documents, `${title}.md`, neutralise(markdown))),
+    attachment: (type, name, content) =>
+      tl.addAttachment(type, name, fileFor(documents, `${name}.json`, content)),
+  };
+}
+
+/** Runs a task to its one result: success, or failure with the error explained. */
+export async function runTask(run: (host: Host) => Promise<void>): Promise<void> {
+  const host = createHost();
+  try {
+    await run(host);
+    tl.setResult(tl.TaskResult.Succeeded, '');
+  } catch (error) {
+    const reason = host.cancelled.aborted ? host.cancelled.reason : error;
+    tl.debug(neutralise(error instanceof Error ? (error.stack ?? '') : ''));
+    tl.setResult(tl.TaskResult.Failed, neutralise(explain(reason)));
+  }
+  // Sockets kept alive by a client must not hold the agent's step open.
+  process.exit();
+}

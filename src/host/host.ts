@@ -1,0 +1,45 @@
+/** A service connection as the agent hands it to the task that names it. */
+export interface ServiceConnection {
+  readonly id: string;
+  readonly url: string;
+  /** For example `UsernamePassword`, `Kubernetes`, `WorkloadIdentityFederation`. */
+  readonly scheme: string;
+  /** Authorization parameters by lower-case name; secrets among them are already registered for masking. */
+  readonly parameters: Readonly<Record<string, string>>;
+  /** Data fields by lower-case name, for example `registrytype`. */
+  readonly data: Readonly<Record<string, string>>;
+}
+
+/** Where a task writes for people: every line is neutralised, so text from outside cannot carry a command. */
+export interface Log {
+  info(text: string): void;
+  warning(text: string): void;
+  debug(text: string): void;
+  /** The running task's percentage (0 to 100) in the agent's user interface. */
+  progress(percent: number, what: string): void;
+}
+
+/** All that a task may ask of the agent that runs it. */
+export interface Host {
+  readonly log: Log;
+  /** Aborted when the agent cancels the task; every long operation takes it. */
+  readonly cancelled: AbortSignal;
+  /** The agent's folder for temporary files, emptied after the job. */
+  readonly temporaryFolder: string;
+  /** Folder that relative paths in inputs start from. */
+  readonly workingFolder: string;
+  /** An input's trimmed value; undefined when it is empty. */
+  input(name: string): string | undefined;
+  /** An agent variable, for example `Build.SourceVersion`; undefined when it is not set. */
+  variable(name: string): string | undefined;
+  /** The service connection with this id. Throws SERVICE_CONNECTION_MISSING when the agent did not hand it over. */
+  connection(id: string): ServiceConnection;
+  /** Sets an output variable of the step. */
+  output(name: string, value: string): void;
+  /** Registers a value (and each of its lines) for masking, before anything could print it. */
+  secret(value: string): void;
+  /** Adds a Markdown section to the run's summary page. */
+  summary(title: string, markdown: string): void;
+  /** Attaches a small document to the run for the results tab. */
+  attachment(type: string, name: string, content: string): void;
+}
