@@ -1,0 +1,48 @@
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import type { LocalContext } from '../lib/context.ts';
+import { freePort } from '../lib/ports.ts';
+
+/** The folder of one service: its settings, its configuration, its data. */
+export function serviceFolder(context: LocalContext, service: string): string {
+  return join(context.stateFolder, service);
+}
+
+/** Writes a file that only its owner may read, complete or not at all. */
+export async function writePrivate(file: string, content: string): Promise<void> {
+  const temporary = `${file}.${process.pid}.tmp`;
+  await writeFile(temporary, content, { mode: 0o600 });
+  await rename(temporary, file);
+}
+
+/** What a service must find again when it is started anew (port, keys), or undefined at its first start. */
+export async function readState<T>(context: LocalContext, service: string): Promise<T | undefined> {
+  try {
+    return JSON.parse(await readFile(join(serviceFolder(context, service), 'state.json'), 'utf8')) as T;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Keeps {@link readState}'s value; the file holds secrets, so nobody else can read it. */
+export async function writeState(context: LocalContext, service: string, state: object): Promise<void> {
+  const folder = serviceFolder(context, service);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await writePrivate(join(folder, 'state.json'), JSON.stringify(state));
+}
+
+/** True when a server of ours could listen there now: the address is this machine's and the port is free. */
+export function canListen(address: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, address, () => server.close(() => resolve(true)));
+  });
+}
+
+/** The port of the last start where it is still free, so that addresses others hold stay right; else a new one. */
+export async function steadyPort(address: string, last: number | undefined): Promise<number> {
+  if (last !== undefined && (await canListen(address, last))) return last;
+  return freePort(address);
+}
