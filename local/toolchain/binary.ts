@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { LocalContext } from '../lib/context.ts';
+import { checkGo, type GoCommand, goEnvironment, runGo } from './go.ts';
+import { withLock } from './lock.ts';
+
+/** A command of a published Go module, built as `go install <package>@<version>` builds it. */
+export interface GoPackageSpec {
+  readonly name: string;
+  readonly package: string;
+  readonly version: string;
+}
+
+/** A command whose source is a Go module of this repository; its version is the digest of its files. */
+export interface GoModuleSpec {
+  readonly name: string;
+  readonly folder: string;
+  /** `-X` assignments for the linker, for example `k8s.io/component-base/version.gitVersion=v1.36.3`. */
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
+export type GoBinarySpec = GoPackageSpec | GoModuleSpec;
+
+const stripped = '-s -w';
+const suffix = process.platform === 'win32' ? '.exe' : '';
+
+async function moduleVersion(spec: GoModuleSpec): Promise<string> {
+  const names = (await readdir(spec.folder)).filter((name) => /\.go$|^go\.(mod|sum)$/.test(name)).sort();
+  const hash = createHash('sha256').update(JSON.stringify(spec.variables ?? {}));
+  for (const name of names) hash.update(`\n${name}\n`).update(await readFile(join(spec.folder, name)));
+  return hash.digest('hex').slice(0, 12);
+}
+
+function moduleArguments(spec: GoModuleSpec, folder: string): string[] {
+  const variables = Object.entries(spec.variables ?? {}).map(([name, value]) => `-X ${name}=${value}`);
+  const flags = [stripped, ...variables].join(' ');
+  return [
+    'build',
+    '-v',
+    '-buildvcs=false',
+    '-ldflags',
+    flags,
+    '-o',
+    join(folder, `${spec.name}${suffix}`),
+    '.',
+  ];
+}
+
+function buildCommand(spec: GoBinarySpec, folder: string): Pick<GoCommand, 'args' | 'cwd' | 'env'> {
+  const env = goEnvironment(process.env);
+  if ('folder' in spec) return { args: moduleArguments(spec, folder), cwd: spec.folder, env };
+  return {
+    args: ['install', '-v', '-ldflags', stripped, `${spec.package}@${spec.version}`],
+    cwd: folder,
+    env: { ...env, GOBIN: folder },
+  };
+}
+
+async function exists(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function build(context: LocalContext, spec: GoBinarySpec, target: string): Promise<void> {
+  await checkGo();
+  const started = Date.now();
+  context.say(`Building ${spec.name} (once for this user; kept in ${target})`);
+  const folder = await mkdtemp(`${target}.part-`);
+  try {
+    await runGo({
+      ...buildCommand(spec, folder),
+      title: spec.name,
+      logFile: join(context.logFolder, `build-${spec.name}.log`),
+      say: context.say,
+    });
+    const built = join(
+      folder,
+      'package' in spec ? `${basename(spec.package)}${suffix}` : `${spec.name}${suffix}`,
+    );
+    await chmod(built, 0o755);
+    await rename(built, target);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  context.say(`Built ${spec.name} in ${Math.round((Date.now() - started) / 1000)} s`);
+}
+
+/**
+ * Path of the binary `<cacheFolder>/bin/<name>-<version>-<os>-<arch>`, built first where it is not there yet.
+ * Builds of all checkouts of a user wait for each other: side by side they would compile shared packages twice.
+ * Fails with `GO_MISSING` or `GO_BUILD_FAILED`.
+ */
+export async function ensureGoBinary(context: LocalContext, spec: GoBinarySpec): Promise<string> {
+  const version = 'package' in spec ? spec.version : await moduleVersion(spec);
+  const folder = join(context.cacheFolder, 'bin');
+  const target = join(folder, `${spec.name}-${version}-${process.platform}-${process.arch}${suffix}`);
+  if (await exists(target)) return target;
+  await mkdir(folder, { recursive: true });
+  const waiting = () =>
+    context.say(`Waiting for another build of local services to end before ${spec.name} is built`);
+  await withLock(join(folder, 'build.lock'), waiting, async () => {
+    if (!(await exists(target))) await build(context, spec, target);
+  });
+  return target;
+}
