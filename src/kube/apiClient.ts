@@ -1,0 +1,140 @@
+import {
+  type Collection,
+  fieldManager,
+  type KubeClient,
+  type ObjectList,
+  type WatchEvent,
+} from './client.ts';
+import { createDiscovery, type Discovery, type Resource } from './discovery.ts';
+import { describe, type KubeObject, type ObjectRef, refOf } from './objects.ts';
+import { ApiError } from './statusError.ts';
+import type { Transport } from './transport.ts';
+
+const watchSeconds = 290;
+
+function collectionPath(resource: Resource, namespace: string | undefined): string {
+  const place = resource.namespaced ? `/namespaces/${encodeURIComponent(namespace ?? 'default')}` : '';
+  return `${resource.root}${place}/${resource.plural}`;
+}
+
+/** The paths of objects and collections, found by discovery. */
+interface Paths {
+  of(ref: ObjectRef, signal: AbortSignal): Promise<string>;
+  ofCollection(ref: Omit<ObjectRef, 'name'>, signal: AbortSignal): Promise<string>;
+}
+
+function createPaths(resource: Discovery): Paths {
+  const ofCollection: Paths['ofCollection'] = async (ref, signal) =>
+    collectionPath(await resource(ref.apiVersion, ref.kind, signal), ref.namespace);
+  return {
+    ofCollection,
+    of: async (ref, signal) => `${await ofCollection(ref, signal)}/${encodeURIComponent(ref.name)}`,
+  };
+}
+
+function selectors(collection: Collection): Record<string, string> {
+  return {
+    ...(collection.labelSelector === undefined ? {} : { labelSelector: collection.labelSelector }),
+    ...(collection.fieldSelector === undefined ? {} : { fieldSelector: collection.fieldSelector }),
+  };
+}
+
+/** A list's items come without apiVersion and kind. */
+function toList(answer: unknown, collection: Collection): ObjectList {
+  const list = answer as { items?: KubeObject[]; metadata?: { resourceVersion?: string } };
+  const { apiVersion, kind } = collection;
+  return {
+    items: (list.items ?? []).map((item) => ({ ...item, apiVersion, kind })),
+    resourceVersion: list.metadata?.resourceVersion ?? '0',
+  };
+}
+
+function reads(transport: Transport, paths: Paths): Pick<KubeClient, 'get' | 'list' | 'watch' | 'logs'> {
+  return {
+    async get(ref, signal) {
+      const path = await paths.of(ref, signal);
+      try {
+        const call = { verb: 'get', what: describe(ref) };
+        return (await transport.json({ call, method: 'GET', path, signal })) as KubeObject;
+      } catch (error) {
+        if (error instanceof ApiError && error.status === 404) return undefined;
+        throw error;
+      }
+    },
+    async list(of, signal) {
+      const path = await paths.ofCollection(of, signal);
+      const call = { verb: 'list', what: `${of.kind}s in namespace '${of.namespace}'` };
+      return toList(await transport.json({ call, method: 'GET', path, query: selectors(of), signal }), of);
+    },
+    async *watch(of, resourceVersion, signal) {
+      const path = await paths.ofCollection(of, signal);
+      const call = { verb: 'watch', what: `${of.kind}s in namespace '${of.namespace}'` };
+      const query = {
+        ...selectors(of),
+        watch: 'true',
+        allowWatchBookmarks: 'true',
+        resourceVersion,
+        timeoutSeconds: String(watchSeconds),
+      };
+      for await (const line of transport.lines({ call, method: 'GET', path, query, signal })) {
+        if (line.trim() !== '') yield JSON.parse(line) as WatchEvent;
+      }
+    },
+    async logs(pod, options, signal) {
+      const path = `${await paths.of(pod, signal)}/log`;
+      const query = {
+        container: options.container,
+        previous: String(options.previous),
+        tailLines: String(options.tailLines),
+      };
+      const call = { verb: 'read the log of', what: describe(pod) };
+      return transport.text({ call, method: 'GET', path, query, signal });
+    },
+  };
+}
+
+function writes(transport: Transport, paths: Paths): Pick<KubeClient, 'apply' | 'create'> {
+  return {
+    async apply(object, options, signal) {
+      const ref = refOf(object);
+      const query = {
+        fieldManager,
+        force: String(options.force),
+        fieldValidation: 'Strict',
+        ...(options.dryRun ? { dryRun: 'All' } : {}),
+      };
+      const path = await paths.of(ref, signal);
+      const call = { verb: 'apply', what: describe(ref) };
+      const contentType = 'application/apply-patch+yaml';
+      const answer = transport.json({
+        call,
+        method: 'PATCH',
+        path,
+        query,
+        contentType,
+        body: object,
+        signal,
+      });
+      return (await answer) as KubeObject;
+    },
+    async create(object, signal) {
+      const ref = refOf(object);
+      const path = await paths.ofCollection(ref, signal);
+      const call = { verb: 'create', what: describe(ref) };
+      return (await transport.json({ call, method: 'POST', path, body: object, signal })) as KubeObject;
+    },
+  };
+}
+
+/** A client over this transport. Source: https://kubernetes.io/docs/reference/using-api/api-concepts/ */
+export function createClient(transport: Transport): KubeClient {
+  const resource = createDiscovery(transport);
+  const paths = createPaths(resource);
+  return {
+    resource,
+    ...reads(transport, paths),
+    ...writes(transport, paths),
+    count: () => transport.count(),
+    close: () => transport.close(),
+  };
+}

@@ -1,0 +1,57 @@
+import type { Resource } from './discovery.ts';
+import type { KubeObject, ObjectRef } from './objects.ts';
+
+/** Name under which the API server keeps which fields this product owns. */
+export const fieldManager = 'model-delivery';
+
+/** Objects of one kind in one namespace. */
+export interface Collection {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+}
+
+export interface ApplyOptions {
+  readonly dryRun: boolean;
+  /** Takes over fields that another manager owns. */
+  readonly force: boolean;
+}
+
+export interface LogOptions {
+  readonly container: string;
+  /** The log of the container's previous run. */
+  readonly previous: boolean;
+  readonly tailLines: number;
+}
+
+/** One event of a watch: a change of an object, a bookmark, or an error Status. */
+export interface WatchEvent {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
+  readonly object: KubeObject;
+}
+
+export interface ObjectList {
+  readonly items: readonly KubeObject[];
+  readonly resourceVersion: string;
+}
+
+/** The verbs of the API server that a deployment uses; nothing more. */
+export interface KubeClient {
+  /** Where the kind lives. Throws KIND_UNKNOWN. */
+  resource(apiVersion: string, kind: string, signal: AbortSignal): Promise<Resource>;
+  /** The object; undefined when there is none. */
+  get(ref: ObjectRef, signal: AbortSignal): Promise<KubeObject | undefined>;
+  list(collection: Collection, signal: AbortSignal): Promise<ObjectList>;
+  /** Changes since `resourceVersion`, until the server ends the watch. */
+  watch(collection: Collection, resourceVersion: string, signal: AbortSignal): AsyncGenerator<WatchEvent>;
+  /** Server-side apply; gives the object as it then is (or would be). */
+  apply(object: KubeObject, options: ApplyOptions, signal: AbortSignal): Promise<KubeObject>;
+  create(object: KubeObject, signal: AbortSignal): Promise<KubeObject>;
+  /** The last lines of a container's log. */
+  logs(pod: ObjectRef, options: LogOptions, signal: AbortSignal): Promise<string>;
+  /** Requests sent so far. */
+  count(): number;
+  close(): Promise<void>;
+}
