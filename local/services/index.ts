@@ -2,8 +2,8 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LocalContext } from '../lib/context.ts';
 import type { RegistryEndpoint, StorageEndpoint } from '../lib/endpoints.ts';
+import { registryBinary } from '../toolchain/registry.ts';
 import { startRegistry, stopRegistry } from './registry.ts';
-import { registryBinary } from './registryBinary.ts';
 import { serviceFolder, writePrivate } from './state.ts';
 import { startStorage, stopStorage } from './storage.ts';
 
