@@ -1,0 +1,53 @@
+import { readdirSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import Mocha from 'mocha';
+import { packageExtension } from '../../build/package.ts';
+import { createContext, repositoryRoot } from '../lib/context.ts';
+import { ensureSystemPackages, systemPackages } from '../services/packages.ts';
+import { checkCommand } from './check.ts';
+
+/** From what needs least to what needs most: the first failure is found soonest. */
+const groups = ['unit', 'contract', 'integration', 'e2e'] as const;
+
+function testFiles(place: string): string[] {
+  const path = resolve(repositoryRoot, place);
+  if (statSync(path).isFile()) return [path];
+  return readdirSync(path, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.test.ts'))
+    .sort()
+    .map((file) => join(path, file));
+}
+
+async function runMocha(files: readonly string[], grep: string | undefined): Promise<Mocha.Stats> {
+  const { mochaGlobalTeardown } = await import('../../tests/support/services.ts');
+  const mocha = new Mocha({ timeout: 30_000, forbidOnly: true, forbidPending: true, ...(grep && { grep }) });
+  mocha.globalTeardown([mochaGlobalTeardown]);
+  for (const file of files) mocha.addFile(file);
+  await mocha.loadFilesAsync();
+  return new Promise((done) => {
+    const runner = mocha.run(() => done(runner.stats ?? emptyStats()));
+  });
+}
+
+function emptyStats(): Mocha.Stats {
+  return { suites: 0, tests: 0, passes: 0, pending: 0, failures: 1 };
+}
+
+/**
+ * `npm test`: checks, packages, starts what the tests need, runs them all and stops everything.
+ * `npm test -- PLACE…` runs the tests below these files or folders only; `--grep TEXT` those with such titles.
+ */
+export async function testCommand(args: string[]): Promise<number> {
+  const at = args.indexOf('--grep');
+  const grep = at < 0 ? undefined : args.splice(at, 2)[1];
+  const everything = args.length === 0 && grep === undefined;
+  const context = await createContext();
+  await ensureSystemPackages(context, systemPackages);
+  const clean = !everything || (await checkCommand([])) === 0;
+  await packageExtension(context.say);
+  const places = args.length > 0 ? args : groups.map((group) => join('tests', group));
+  const stats = await runMocha(places.flatMap(testFiles), grep);
+  const failures = stats.failures + (clean ? 0 : 1);
+  console.log(`${stats.passes} passed, ${failures} failed`);
+  return failures === 0 && stats.passes > 0 ? 0 : 1;
+}
