@@ -1,4 +1,4 @@
-"""Where the web server starts: `python3 -m waitress --listen=0.0.0.0:8080 --call app.main:application`."""
+"""Puts the application together from its environment."""
 
 import os
 from pathlib import Path

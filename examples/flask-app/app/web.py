@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Any, Mapping
 
 from flask import Flask, Response, jsonify, request
-from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException, UnsupportedMediaType
 
 from app import __version__
 from app.model import Scorer
 
-LARGEST_FILE = 16 * 1024 * 1024
+LARGEST_FILE = 8 * 1024 * 1024  # bytes
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,8 @@ def create_app(scorer: Scorer, identity: ModelIdentity) -> Flask:
 
 def sent_content() -> bytes:
     """Returns what a request to /score asks about: the "text" of a JSON object, or else the body as it is."""
+    if request.mimetype == "multipart/form-data":
+        raise UnsupportedMediaType("Send the file itself, not a form: curl --data-binary @FILE …/score")
     if not request.is_json:
         return request.get_data()
     document = request.get_json()

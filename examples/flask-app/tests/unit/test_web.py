@@ -1,3 +1,5 @@
+import io
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -69,6 +71,12 @@ def test_broken_json_is_refused(client: FlaskClient):
     response = client.post("/score", data=b"{", content_type="application/json")
     assert response.status_code == 400
     assert response.json["error"]
+
+
+def test_a_form_with_a_file_is_refused_with_how_to_send_it(client: FlaskClient):
+    response = client.post("/score", data={"file": (io.BytesIO(b"x"), "x.txt")})
+    assert response.status_code == 415
+    assert "--data-binary" in response.json["error"]
 
 
 def test_a_file_above_the_limit_is_refused(client: FlaskClient):
