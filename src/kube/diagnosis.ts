@@ -1,0 +1,110 @@
+import { DeliveryError } from '../errors.ts';
+import type { KubeClient } from './client.ts';
+import { describe, isRecord, type KubeObject, type ObjectRef, refOf } from './objects.ts';
+import type { RolloutProblem } from './rollout.ts';
+import { containersOf } from './workload.ts';
+
+/** What is known about a failed rollout: the sentence first, then the evidence, then what to do. */
+export interface Diagnosis {
+  readonly error: DeliveryError;
+  /** Events of the pod, oldest first. */
+  readonly events: readonly string[];
+  /** Last lines of the container's log. */
+  readonly logLines: readonly string[];
+}
+
+const codes: Readonly<Record<RolloutProblem['kind'], string>> = {
+  image: 'ROLLOUT_IMAGE_PULL',
+  crash: 'ROLLOUT_CRASH',
+  memory: 'ROLLOUT_OUT_OF_MEMORY',
+  configuration: 'ROLLOUT_CONFIGURATION',
+  scheduling: 'ROLLOUT_UNSCHEDULABLE',
+  blocked: 'ROLLOUT_BLOCKED',
+  deadline: 'ROLLOUT_TIMEOUT',
+  deleted: 'ROLLOUT_DELETED',
+};
+
+const remedies: Readonly<Record<RolloutProblem['kind'], string>> = {
+  image:
+    "Check that the image exists and that the nodes may pull it: attach the registry to the cluster, or set 'createPullSecret: true'.",
+  crash: "The container's last log lines are above: run the image with the same environment and correct it.",
+  memory: "Raise the memory limit ('memoryLimit' or the manifest), or load a smaller model.",
+  configuration: 'Create the ConfigMap, Secret or key that the container names, or correct its name.',
+  scheduling:
+    'Free or add nodes that fit the requests, tolerations and node selector; a cluster that scales up needs a longer rolloutTimeout.',
+  blocked: 'Raise the quota or correct what the cluster refuses; the message names it.',
+  deadline:
+    "Look at the events and log lines above; raise 'rolloutTimeout' if the application only needs longer.",
+  deleted: 'Find out who deletes it: another release may be running at the same time.',
+};
+
+const logLineCount = 20;
+const eventCount = 8;
+
+function eventText(event: KubeObject): { at: string; text: string } {
+  const time = event['lastTimestamp'] ?? event['eventTime'] ?? event.metadata.creationTimestamp;
+  const count = Number(event['count'] ?? 1);
+  const times = count > 1 ? ` (${count} times)` : '';
+  return { at: String(time ?? ''), text: `${event['type']} ${event['reason']}: ${event['message']}${times}` };
+}
+
+async function eventsOf(client: KubeClient, object: ObjectRef, signal: AbortSignal): Promise<string[]> {
+  try {
+    const fieldSelector = `involvedObject.kind=${object.kind},involvedObject.name=${object.name}`;
+    const namespace = object.namespace ?? 'default';
+    const list = await client.list({ apiVersion: 'v1', kind: 'Event', namespace, fieldSelector }, signal);
+    const sorted = list.items.map(eventText).sort((a, b) => a.at.localeCompare(b.at));
+    return sorted.slice(-eventCount).map((event) => event.text);
+  } catch (error) {
+    return [`(events cannot be read: ${error instanceof Error ? error.message : String(error)})`];
+  }
+}
+
+async function logOf(
+  client: KubeClient,
+  pod: ObjectRef,
+  container: string,
+  signal: AbortSignal,
+): Promise<string[]> {
+  for (const previous of [true, false]) {
+    try {
+      const text = await client.logs(pod, { container, previous, tailLines: logLineCount }, signal);
+      const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '');
+      if (lines.length > 0) return lines;
+    } catch {
+      // A container that never ran, or ran once, has no previous log: the present one is asked for next.
+    }
+  }
+  return [];
+}
+
+/** Image and configuration problems happen before a container runs: there is no log to read. */
+function hasLog(problem: RolloutProblem): boolean {
+  return ['crash', 'memory', 'deadline'].includes(problem.kind);
+}
+
+/** Gathers the evidence for a failed rollout. Never throws for evidence that cannot be read. */
+export async function diagnose(
+  client: KubeClient,
+  workload: KubeObject,
+  problem: RolloutProblem,
+  signal: AbortSignal,
+): Promise<Diagnosis> {
+  const subject = describe(refOf(workload));
+  const error = new DeliveryError({
+    code: codes[problem.kind],
+    side: problem.kind === 'crash' || problem.kind === 'memory' ? 'application' : 'cluster',
+    message: `The rollout of ${subject} failed: ${problem.message}.`.replace(/\.\.$/, '.'),
+    remedy: remedies[problem.kind],
+  });
+  if (problem.pod === undefined)
+    return { error, events: await eventsOf(client, refOf(workload), signal), logLines: [] };
+  const pod = refOf({ ...(problem.pod as KubeObject), apiVersion: 'v1', kind: 'Pod' });
+  const spec = isRecord(problem.pod.spec) ? problem.pod.spec : undefined;
+  const container = problem.container ?? containersOf(spec).at(-1)?.name ?? '';
+  const [events, logLines] = await Promise.all([
+    eventsOf(client, pod, signal),
+    hasLog(problem) ? logOf(client, pod, container, signal) : [],
+  ]);
+  return { error, events, logLines };
+}

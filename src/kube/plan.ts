@@ -1,0 +1,121 @@
+import { isDeepStrictEqual } from 'node:util';
+import { DeliveryError } from '../errors.ts';
+import type { KubeClient } from './client.ts';
+import type { Manifest } from './manifests.ts';
+import { isRecord, type KubeObject, refOf } from './objects.ts';
+import { mapParallel } from './parallel.ts';
+import { isTrace } from './trace.ts';
+import { withPodTemplate } from './workload.ts';
+
+/** What applying one manifest would do. */
+export interface Change<M extends Manifest = Manifest> {
+  readonly manifest: M;
+  readonly action: 'create' | 'update' | 'none';
+  /** The object as it is in the cluster now. */
+  readonly live?: KubeObject;
+  /** The object as the API server says it would be. */
+  readonly planned: KubeObject;
+}
+
+const requestsAtOnce = 8;
+
+function withoutTrace(annotations: Readonly<Record<string, string>> | undefined): Record<string, string> {
+  return Object.fromEntries(Object.entries(annotations ?? {}).filter(([name]) => !isTrace(name)));
+}
+
+/** The object without what the server keeps for itself and without the trace of the run. */
+export function comparable(object: KubeObject): unknown {
+  const { status: _status, ...rest } = withPodTemplate(object, (template) => ({
+    ...template,
+    metadata: { ...template.metadata, annotations: withoutTrace(template.metadata?.annotations) },
+  }));
+  const metadata: Record<string, unknown> = { ...rest.metadata };
+  for (const field of ['managedFields', 'resourceVersion', 'generation']) delete metadata[field];
+  return { ...rest, metadata: { ...metadata, annotations: withoutTrace(rest.metadata.annotations) } };
+}
+
+function named(error: unknown, manifest: Manifest): unknown {
+  if (!(error instanceof DeliveryError) || error.side !== 'input') return error;
+  return new DeliveryError({
+    code: error.code,
+    side: error.side,
+    message: `${manifest.origin}: ${error.message}`,
+    remedy: error.remedy,
+    cause: error.cause,
+  });
+}
+
+async function planOne<M extends Manifest>(
+  client: KubeClient,
+  manifest: M,
+  force: boolean,
+  signal: AbortSignal,
+): Promise<Change<M>> {
+  try {
+    const [live, planned] = await Promise.all([
+      client.get(refOf(manifest.object), signal),
+      client.apply(manifest.object, { dryRun: true, force }, signal),
+    ]);
+    if (live === undefined) return { manifest, action: 'create', planned };
+    const same = isDeepStrictEqual(comparable(live), comparable(planned));
+    return { manifest, action: same ? 'none' : 'update', live, planned };
+  } catch (error) {
+    throw named(error, manifest);
+  }
+}
+
+/**
+ * Asks the API server what applying these manifests would do, changing nothing: each is validated, admitted and
+ * merged as a real apply would be (dry run), then compared with what is there.
+ */
+export async function plan<M extends Manifest>(
+  client: KubeClient,
+  manifests: readonly M[],
+  options: { readonly force: boolean; readonly signal: AbortSignal },
+): Promise<Change<M>[]> {
+  return mapParallel(manifests, requestsAtOnce, (manifest) =>
+    planOne(client, manifest, options.force, options.signal),
+  );
+}
+
+/** Gives objects without a namespace the default one, where their kind has namespaces. Throws KIND_UNKNOWN. */
+export async function inNamespace<M extends Manifest>(
+  client: KubeClient,
+  manifests: readonly M[],
+  namespace: string,
+  signal: AbortSignal,
+): Promise<M[]> {
+  return mapParallel(manifests, requestsAtOnce, async (manifest) => {
+    const { apiVersion, kind, metadata } = manifest.object;
+    try {
+      const { namespaced } = await client.resource(apiVersion, kind, signal);
+      if (!namespaced || metadata.namespace !== undefined) return manifest;
+    } catch (error) {
+      throw named(error, manifest);
+    }
+    return { ...manifest, object: { ...manifest.object, metadata: { ...metadata, namespace } } };
+  });
+}
+
+/** The snapshot of a live object that, applied again, brings its present state back. */
+export function restorable(live: KubeObject, desired: KubeObject): KubeObject {
+  const { status: _status, ...object } = live;
+  const { name, namespace, labels, annotations } = live.metadata;
+  const kept = Object.entries(annotations ?? {}).filter(
+    ([key]) => !key.startsWith('deployment.kubernetes.io/'),
+  );
+  const spec = isRecord(object['spec']) ? { ...object['spec'] } : undefined;
+  const wanted = isRecord(desired['spec']) ? desired['spec'] : {};
+  // An autoscaler's number of replicas is not ours to bring back.
+  if (spec !== undefined && wanted['replicas'] === undefined) delete spec['replicas'];
+  return {
+    ...object,
+    metadata: {
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(labels === undefined ? {} : { labels }),
+      annotations: Object.fromEntries(kept),
+    },
+    ...(spec === undefined ? {} : { spec }),
+  };
+}

@@ -1,0 +1,135 @@
+import type { Deployment } from 'kubernetes-types/apps/v1.d.ts';
+import type { Pod } from 'kubernetes-types/core/v1.d.ts';
+import type { Log } from '../host/host.ts';
+import type { Collection, KubeClient } from './client.ts';
+import { describe, type KubeObject, refOf } from './objects.ts';
+import { isReady, type PodTrouble, podTrouble, waitingFor } from './podState.ts';
+import { type Seen, watchUntil } from './watchUntil.ts';
+import { newPods, selectorText, workloadState } from './workloadState.ts';
+
+/** Why a rollout did not come to its end. */
+export interface RolloutProblem {
+  readonly kind: PodTrouble['kind'] | 'blocked' | 'deadline' | 'deleted';
+  /** One sentence, without the workload's name. */
+  readonly message: string;
+  /** The pod to look at, where there is one. */
+  readonly pod?: Pod;
+  readonly container?: string;
+}
+
+/** How a watched rollout ended, with the workload as it then was. */
+export type RolloutOutcome =
+  | { readonly state: 'complete'; readonly workload: KubeObject }
+  | { readonly state: 'failed'; readonly workload: KubeObject; readonly problem: RolloutProblem };
+
+export interface RolloutOptions {
+  readonly client: KubeClient;
+  readonly log: Log;
+  /** Milliseconds from now. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** All that is seen of one rollout. */
+export interface View {
+  readonly workload: KubeObject | undefined;
+  readonly replicaSets: readonly KubeObject[];
+  readonly pods: readonly KubeObject[];
+}
+
+const hopeless = /exceeded quota|forbidden|is invalid|admission webhook/i;
+
+/** The problem that ends this rollout now; undefined while there is still hope. */
+export function terminalProblem(view: View): RolloutProblem | undefined {
+  if (view.workload === undefined) return { kind: 'deleted', message: 'it was deleted while it rolled out' };
+  const { blocked } = workloadState(view.workload);
+  if (blocked !== undefined && hopeless.test(blocked)) {
+    return { kind: 'blocked', message: `the cluster creates no more pods: ${blocked}` };
+  }
+  return worstPod(view, (trouble) => trouble.terminal);
+}
+
+function worstPod(view: View, accept: (trouble: PodTrouble) => boolean): RolloutProblem | undefined {
+  if (view.workload === undefined) return undefined;
+  for (const pod of newPods(view.workload, view.replicaSets, view.pods)) {
+    const trouble = podTrouble(pod);
+    if (trouble !== undefined && accept(trouble)) {
+      const { kind, message, container } = trouble;
+      return { kind, message, pod, ...(container === undefined ? {} : { container }) };
+    }
+  }
+  return undefined;
+}
+
+/** What it still waited for when its time was over. */
+export function deadlineProblem(view: View, seconds: number): RolloutProblem {
+  const time = `it was not ready within ${seconds} s`;
+  const worst = worstPod(view, () => true);
+  if (worst !== undefined) return { ...worst, message: `${time}: ${worst.message}` };
+  const pods = view.workload === undefined ? [] : newPods(view.workload, view.replicaSets, view.pods);
+  const pod = pods.find((one) => !isReady(one));
+  const blocked = view.workload === undefined ? undefined : workloadState(view.workload).blocked;
+  const why =
+    blocked ?? (pod === undefined ? 'no new pod appeared' : `${pod.metadata?.name} is ${waitingFor(pod)}`);
+  return { kind: 'deadline', message: `${time}: ${why}`, ...(pod === undefined ? {} : { pod }) };
+}
+
+/** One line about the rollout, the same while nothing changes. */
+export function progressLine(view: View): string {
+  if (view.workload === undefined) return 'gone';
+  const { wanted } = workloadState(view.workload);
+  const pods = newPods(view.workload, view.replicaSets, view.pods);
+  const ready = pods.filter(isReady).length;
+  const old = view.pods.length - pods.length;
+  const waits = pods.flatMap((pod) => {
+    const what = waitingFor(pod);
+    return what === undefined ? [] : [`${pod.metadata?.name}: ${what}`];
+  });
+  const ending = old > 0 ? `, ${old} older still there` : '';
+  return `${ready} of ${wanted} new pods ready${ending}${waits.length > 0 ? ` (${waits.join('; ')})` : ''}`;
+}
+
+function collections(workload: KubeObject): Collection[] {
+  const { apiVersion, kind, metadata } = workload;
+  const namespace = metadata.namespace ?? 'default';
+  const labelSelector = selectorText((workload as Deployment).spec?.selector);
+  return [
+    { apiVersion, kind, namespace, fieldSelector: `metadata.name=${metadata.name}` },
+    { apiVersion: 'v1', kind: 'Pod', namespace, labelSelector },
+    ...(kind === 'Deployment'
+      ? [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', namespace, labelSelector }]
+      : []),
+  ];
+}
+
+function toView([workloads, pods, replicaSets]: Seen): View {
+  return { workload: workloads?.[0], pods: pods ?? [], replicaSets: replicaSets ?? [] };
+}
+
+function outcomeOf(view: View, last: KubeObject): RolloutOutcome | undefined {
+  if (view.workload !== undefined && workloadState(view.workload).complete) {
+    return { state: 'complete', workload: view.workload };
+  }
+  const problem = terminalProblem(view);
+  return problem === undefined ? undefined : { state: 'failed', workload: view.workload ?? last, problem };
+}
+
+/**
+ * Watches a workload until every wanted pod of its newest template is available, a reason shows that ends all
+ * hope, or the time is over. Throws only when the cluster cannot be watched, or the signal is aborted.
+ */
+export async function watchRollout(workload: KubeObject, options: RolloutOptions): Promise<RolloutOutcome> {
+  if (workloadState(workload).complete) return { state: 'complete', workload };
+  let lastLine = '';
+  const { answer, seen } = await watchUntil(options.client, collections(workload), options, (now) => {
+    const view = toView(now);
+    const line = progressLine(view);
+    if (line !== lastLine) options.log.info(`${describe(refOf(workload))}: ${line}`);
+    lastLine = line;
+    return outcomeOf(view, workload);
+  });
+  if (answer !== undefined) return answer;
+  const view = toView(seen);
+  const problem = deadlineProblem(view, Math.round(options.timeoutMs / 1000));
+  return { state: 'failed', workload: view.workload ?? workload, problem };
+}

@@ -1,0 +1,49 @@
+import type { Collection, KubeClient } from './client.ts';
+import type { KubeObject } from './objects.ts';
+import { observe } from './observe.ts';
+
+export interface WatchUntilOptions {
+  /** Milliseconds from now. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** The objects of each watched collection, in the collections' order. */
+export type Seen = readonly (readonly KubeObject[])[];
+
+/**
+ * Watches collections until `look` finds an answer in them, or the time is over (then undefined).
+ * Throws only when the cluster cannot be watched, or the signal is aborted.
+ */
+export async function watchUntil<T>(
+  client: KubeClient,
+  collections: readonly Collection[],
+  options: WatchUntilOptions,
+  look: (seen: Seen) => T | undefined,
+): Promise<{ readonly answer: T | undefined; readonly seen: Seen }> {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, stop.signal]);
+  const endsAt = performance.now() + options.timeoutMs;
+  let notify = (): void => undefined;
+  const deadline = setTimeout(() => notify(), options.timeoutMs);
+  try {
+    const observed = await Promise.all(
+      collections.map((collection) => observe(client, collection, signal, () => notify())),
+    );
+    const failure = Promise.race(observed.map((one) => one.failure));
+    // It is awaited below; after the answer nobody listens when the watches are stopped.
+    failure.catch(() => undefined);
+    for (;;) {
+      const changed = new Promise<void>((resolve) => {
+        notify = resolve;
+      });
+      const seen = observed.map((one) => one.items());
+      const answer = look(seen);
+      if (answer !== undefined || performance.now() >= endsAt) return { answer, seen };
+      await Promise.race([changed, failure]);
+    }
+  } finally {
+    clearTimeout(deadline);
+    stop.abort();
+  }
+}
