@@ -1,0 +1,58 @@
+import { DeliveryError } from '../errors.ts';
+import type { ServiceConnection } from '../host/host.ts';
+import type { Credentials } from './auth.ts';
+
+/** A registry to work with: where its API is, and who asks. */
+export interface RegistryAccess {
+  /** With scheme; https unless the connection says http. */
+  readonly registryUrl: string;
+  readonly credentials?: Credentials;
+}
+
+function invalid(connection: ServiceConnection, problem: string, remedy: string): DeliveryError {
+  return new DeliveryError({
+    code: 'REGISTRY_CONNECTION_INVALID',
+    side: 'input',
+    message: `Service connection '${connection.id}' ${problem}.`,
+    remedy,
+  });
+}
+
+/** `https://index.docker.io/v1/` is how Azure DevOps writes Docker Hub; its API is elsewhere. */
+function apiUrl(connection: ServiceConnection): string {
+  const written = (connection.parameters['registry'] ?? connection.url).trim();
+  const withScheme = /^https?:\/\//i.test(written) ? written : `https://${written}`;
+  if (written === '' || !URL.canParse(withScheme)) {
+    throw invalid(
+      connection,
+      `names no registry that can be used ('${written}')`,
+      "Write the registry's address in the connection, for example https://myteam.azurecr.io.",
+    );
+  }
+  const url = new URL(withScheme);
+  const isHub = ['docker.io', 'index.docker.io', 'hub.docker.com'].includes(url.hostname);
+  return isHub ? 'https://registry-1.docker.io' : url.origin;
+}
+
+/**
+ * The registry behind a Docker registry service connection. Throws REGISTRY_CONNECTION_INVALID or
+ * REGISTRY_CONNECTION_UNSUPPORTED.
+ * https://learn.microsoft.com/azure/devops/pipelines/library/service-endpoints#docker-registry-service-connection
+ */
+export function registryAccess(connection: ServiceConnection): RegistryAccess {
+  const type = connection.data['registrytype'] ?? 'Others';
+  if (type.toUpperCase() === 'ACR' || connection.scheme !== 'UsernamePassword') {
+    throw new DeliveryError({
+      code: 'REGISTRY_CONNECTION_UNSUPPORTED',
+      side: 'identity',
+      message: `Service connection '${connection.id}' signs in by '${connection.scheme}' (type ${type}), which is not supported yet.`,
+      remedy:
+        "Use a Docker registry service connection of type 'Others' with user name and password; for Azure Container Registry these are a token's or a service principal's.",
+    });
+  }
+  const { username, password } = connection.parameters;
+  if (username === undefined || username === '' || password === undefined) {
+    throw invalid(connection, 'has no user name or password', 'Complete it in the project settings.');
+  }
+  return { registryUrl: apiUrl(connection), credentials: { username, password } };
+}

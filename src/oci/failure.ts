@@ -1,0 +1,177 @@
+import { DeliveryError } from '../errors.ts';
+import { isTemporaryNetworkError, isTemporaryStatus, type RetryAdvice } from '../http/retry.ts';
+
+/** What a registry answered instead of what was expected. */
+export class RegistryRefusal extends Error {
+  readonly status: number;
+  /** Codes of the registry's error document, for example `MANIFEST_UNKNOWN`. */
+  readonly codes: readonly string[];
+  readonly retryAfterMs: number | undefined;
+
+  constructor(status: number, said: RegistryComplaint, retryAfterMs?: number) {
+    super(`HTTP ${status}${said.text === '' ? '' : `: ${said.text}`}`);
+    this.name = 'RegistryRefusal';
+    this.status = status;
+    this.codes = said.codes;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+export interface RegistryComplaint {
+  readonly codes: readonly string[];
+  readonly text: string;
+}
+
+const longestComplaint = 300;
+
+interface ErrorDocument {
+  readonly errors?: readonly { readonly code?: unknown; readonly message?: unknown }[];
+  readonly message?: unknown;
+  readonly error?: unknown;
+}
+
+/**
+ * The reason in an error's body: the specification's error document, else the beginning of the text.
+ * https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes
+ */
+export function readComplaint(body: string): RegistryComplaint {
+  try {
+    const document = JSON.parse(body) as ErrorDocument;
+    const errors = Array.isArray(document.errors) ? document.errors : [];
+    const codes = errors.map((entry) => String(entry.code ?? ''));
+    const text = errors
+      .map((entry) => `${String(entry.message ?? '')} (${String(entry.code ?? '')})`)
+      .join('; ');
+    const other = document.message ?? document.error ?? '';
+    return { codes, text: (text || String(other)).slice(0, longestComplaint) };
+  } catch {
+    const isPage = /^\s*</.test(body);
+    return { codes: [], text: isPage ? 'a web page' : body.trim().slice(0, longestComplaint) };
+  }
+}
+
+/** Whether a failed request to a registry is worth another attempt. */
+export function adviseRegistry(error: unknown): RetryAdvice {
+  if (error instanceof RegistryRefusal) {
+    const temporary = isTemporaryStatus(error.status);
+    return error.retryAfterMs === undefined ? { temporary } : { temporary, afterMs: error.retryAfterMs };
+  }
+  return { temporary: isTemporaryNetworkError(error) };
+}
+
+/** What was being done, for the error's first sentence. */
+export interface FailedAction {
+  readonly registryUrl: string;
+  /** For example `read the tags of app`. */
+  readonly action: string;
+  /** Whether credentials were at hand; undefined user means anonymous. */
+  readonly username?: string;
+}
+
+function errorCode(error: unknown): string {
+  for (let current = error; current instanceof Error; current = current.cause) {
+    if ('code' in current && typeof current.code === 'string') return current.code;
+  }
+  return '';
+}
+
+function networkFailure(error: unknown, failed: FailedAction): DeliveryError {
+  const code = errorCode(error);
+  const details = { side: 'registry', cause: error } as const;
+  if (/CERT|SIGNATURE|ISSUER|SELF_SIGNED/.test(code)) {
+    return new DeliveryError({
+      ...details,
+      code: 'REGISTRY_NOT_TRUSTED',
+      message: `The registry ${failed.registryUrl} shows a certificate that this agent does not trust.`,
+      remedy:
+        "Set NODE_EXTRA_CA_CERTS (or the agent's CA file) to the certificate of the authority that issued it.",
+    });
+  }
+  if (/EPROTO|ERR_SSL|WRONG_VERSION/.test(code)) {
+    return new DeliveryError({
+      ...details,
+      code: 'REGISTRY_NOT_TLS',
+      message: `The registry ${failed.registryUrl} does not speak TLS.`,
+      remedy:
+        'If it is meant to be reached without encryption, write its URL with http:// in the service connection.',
+    });
+  }
+  if (!isTemporaryNetworkError(error) && !/^E[A-Z]+$|^UND_ERR/.test(code)) {
+    return new DeliveryError({
+      ...details,
+      code: 'REGISTRY_ANSWER_INVALID',
+      message: `The registry ${failed.registryUrl} gave an answer that cannot be used, asked to ${failed.action}.`,
+      remedy: 'Check that the address is a container registry, and that no proxy answers in its place.',
+    });
+  }
+  return new DeliveryError({
+    ...details,
+    code: 'REGISTRY_UNREACHABLE',
+    message: `The registry ${failed.registryUrl} cannot be reached to ${failed.action}.`,
+    remedy: 'Check the name, the firewall or private endpoint, and that the agent can resolve and reach it.',
+  });
+}
+
+interface Verdict {
+  readonly code: string;
+  readonly message: string;
+  readonly remedy: string;
+}
+
+function verdictOf(refusal: RegistryRefusal, failed: FailedAction): Verdict {
+  const { registryUrl, action, username } = failed;
+  const who = username === undefined ? 'an anonymous reader' : `user '${username}'`;
+  if (refusal.status === 401) {
+    return {
+      code: 'REGISTRY_UNAUTHORIZED',
+      message: `The registry ${registryUrl} did not accept ${who} to ${action}.`,
+      remedy:
+        username === undefined
+          ? 'Give credentials by a Docker registry service connection; some registries answer so for unknown names too.'
+          : 'Check user name and password (or token, and whether it expired) in the service connection.',
+    };
+  }
+  if (refusal.status === 403) {
+    return {
+      code: 'REGISTRY_FORBIDDEN',
+      message: `The registry ${registryUrl} does not allow ${who} to ${action}.`,
+      remedy:
+        "Grant the right (for Azure: AcrPull to read, AcrPush to write), or check the registry's network rules.",
+    };
+  }
+  if (refusal.status === 404) {
+    return {
+      code: 'REGISTRY_NOT_FOUND',
+      message: `The registry ${registryUrl} knows no such thing: it could not ${action}.`,
+      remedy: 'Check the names.',
+    };
+  }
+  if (refusal.status === 429) {
+    return {
+      code: 'REGISTRY_BUSY',
+      message: `The registry ${registryUrl} kept refusing to ${action}: too many requests.`,
+      remedy:
+        'Wait and run again; for Docker Hub, give credentials or copy the base image into your own registry.',
+    };
+  }
+  if (refusal.status >= 500) {
+    return {
+      code: 'REGISTRY_FAILED',
+      message: `The registry ${registryUrl} failed to ${action}, also after further attempts.`,
+      remedy: "Look at the registry's own log and its free space, then run again.",
+    };
+  }
+  return {
+    code: 'REGISTRY_REFUSED',
+    message: `The registry ${registryUrl} refused to ${action}.`,
+    remedy:
+      'Its reason stands above; a proxy before it may limit the size of a request (413) or a policy the tags.',
+  };
+}
+
+/** A failure of a request as the reader of the log needs it; what is explained already stays as it is. */
+export function explainRegistryFailure(error: unknown, failed: FailedAction): Error {
+  if (error instanceof DeliveryError || (error instanceof Error && error.name === 'AbortError')) return error;
+  if (!(error instanceof RegistryRefusal)) return networkFailure(error, failed);
+  return new DeliveryError({ ...verdictOf(error, failed), side: 'registry', cause: error });
+}
