@@ -19,11 +19,26 @@ function binaryIn(folder: string): string {
 
 function npmInstall(folder: string, what: string): Promise<void> {
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-  const args = ['install', '--prefix', folder, '--no-save', '--no-fund', '--no-audit', '--loglevel=error', what];
+  const args = [
+    'install',
+    '--prefix',
+    folder,
+    '--no-save',
+    '--no-fund',
+    '--no-audit',
+    '--loglevel=error',
+    what,
+  ];
   return new Promise((resolve, reject) => {
-    const child = spawn(npm, args, { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'], shell: process.platform === 'win32' });
+    const child = spawn(npm, args, {
+      cwd: folder,
+      stdio: ['ignore', 'ignore', 'inherit'],
+      shell: process.platform === 'win32',
+    });
     child.once('error', reject);
-    child.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`npm could not install ${what} (exit ${code})`))));
+    child.once('exit', (code) =>
+      code === 0 ? resolve() : reject(new Error(`npm could not install ${what} (exit ${code})`)),
+    );
   });
 }
 
