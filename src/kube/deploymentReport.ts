@@ -1,0 +1,105 @@
+import type { Deployment } from 'kubernetes-types/apps/v1.d.ts';
+import { formatSeconds, markdownTable } from '../report/format.ts';
+import type { Address } from './address.ts';
+import type { Diagnosis } from './diagnosis.ts';
+import type { KubeObject } from './objects.ts';
+import type { Trace } from './trace.ts';
+import { revisionOf } from './workloadState.ts';
+
+/** Attachment type that the results tab reads. */
+export const deploymentAttachment = 'model-delivery.deployment';
+
+/** The deployment as the results tab and the demo's JSON show it. */
+export interface DeploymentDocument {
+  readonly schemaVersion: 1;
+  readonly name: string;
+  readonly namespace: string;
+  readonly kind: string;
+  readonly revision: string;
+  readonly image: string;
+  readonly imageTags: readonly string[];
+  readonly readyReplicas: number;
+  readonly endpointUrl: string;
+  readonly externalAddress: string;
+  readonly changed: boolean;
+  readonly rolledBack: boolean;
+  readonly model: { readonly name?: string; readonly version?: string; readonly digest?: string };
+  readonly pipeline?: string;
+  readonly run?: string;
+  readonly commit?: string;
+  /** Why it failed; absent after a success. */
+  readonly failure?: string;
+}
+
+export interface ReportParts {
+  readonly workload: KubeObject | undefined;
+  readonly namespace: string;
+  readonly trace: Trace;
+  readonly address: Address | undefined;
+  readonly changed: boolean;
+  readonly rolledBack: boolean;
+  readonly failure?: string;
+}
+
+export function deploymentDocument(parts: ReportParts): DeploymentDocument {
+  const { workload, trace, address } = parts;
+  return {
+    schemaVersion: 1,
+    name: workload?.metadata.name ?? '',
+    namespace: workload?.metadata.namespace ?? parts.namespace,
+    kind: workload?.kind ?? '',
+    revision: workload === undefined ? '' : revisionOf(workload),
+    image: trace.image,
+    imageTags: trace.tags,
+    readyReplicas: (workload as Deployment | undefined)?.status?.readyReplicas ?? 0,
+    endpointUrl: address?.url ?? '',
+    externalAddress: address?.external ?? '',
+    changed: parts.changed,
+    rolledBack: parts.rolledBack,
+    model: trace.model,
+    ...(trace.pipeline === undefined ? {} : { pipeline: trace.pipeline }),
+    ...(trace.run === undefined ? {} : { run: trace.run }),
+    ...(trace.commit === undefined ? {} : { commit: trace.commit }),
+    ...(parts.failure === undefined ? {} : { failure: parts.failure }),
+  };
+}
+
+function outcomeText(document: DeploymentDocument): string {
+  if (document.failure !== undefined) {
+    const state = document.rolledBack ? 'the state before was restored' : 'nothing was restored';
+    return `failed, ${state}`;
+  }
+  return document.changed ? 'deployed' : 'nothing to do: this image already runs, and it is healthy';
+}
+
+/** Fenced so that text from outside stays text. */
+function fenced(lines: readonly string[]): string {
+  return ['````text', ...lines.map((line) => line.replaceAll('````', "''''")), '````'].join('\n');
+}
+
+/** The section of the run's summary page. */
+export function deploymentSummary(
+  document: DeploymentDocument,
+  seconds: number,
+  diagnosis: Diagnosis | undefined,
+): string {
+  const rows = [
+    ['Outcome', `${outcomeText(document)} (${formatSeconds(seconds)})`],
+    ['Workload', `${document.kind} ${document.name} in ${document.namespace}, revision ${document.revision}`],
+    ['Ready replicas', String(document.readyReplicas)],
+    ['Image', document.image],
+    ['Tags', document.imageTags.join(', ')],
+    ['Model', [document.model.name, document.model.version].filter(Boolean).join(' ')],
+    ['Address', document.endpointUrl],
+    ['Reason', document.failure ?? ''],
+  ].filter(([, value]) => value !== '');
+  const evidence = [
+    ...(diagnosis === undefined || diagnosis.events.length === 0
+      ? []
+      : ['', '**Events**', '', fenced(diagnosis.events)]),
+    ...(diagnosis === undefined || diagnosis.logLines.length === 0
+      ? []
+      : ['', '**Last log lines**', '', fenced(diagnosis.logLines)]),
+  ];
+  return [markdownTable(['Deployment', ''], rows), ...evidence, ''].join('\n');
+}

@@ -1,0 +1,62 @@
+import type { RegistryClient } from '../oci/client.ts';
+import type { StoredManifest } from '../oci/documents.ts';
+import type { ImageConfig } from '../oci/types.ts';
+import type { ModelIdentity } from './trace.ts';
+
+/** What an image's own configuration tells about it. */
+export interface ImageFacts {
+  /** Digest of what the tag names: the index where there is one, so that each node takes its platform. */
+  readonly digest: string;
+  /** RFC 3339; absent in images that do not say when they were made. */
+  readonly created?: string;
+  readonly model: ModelIdentity;
+  readonly commit?: string;
+}
+
+function environmentOf(config: ImageConfig): ReadonlyMap<string, string> {
+  const pairs = (config.config?.Env ?? []).map((line): [string, string] => {
+    const equals = line.indexOf('=');
+    return [line.slice(0, equals), line.slice(equals + 1)];
+  });
+  return new Map(pairs.filter(([, value]) => value !== ''));
+}
+
+/** BuildModelImage tells the application by environment which model it was built with. */
+function modelOf(config: ImageConfig): ModelIdentity {
+  const environment = environmentOf(config);
+  const name = environment.get('MODEL_NAME');
+  const version = environment.get('MODEL_VERSION');
+  const digest = environment.get('MODEL_DIGEST');
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(version === undefined ? {} : { version }),
+    ...(digest === undefined ? {} : { digest }),
+  };
+}
+
+/** The facts of an image whose top manifest is known; undefined for an artifact that is no image. */
+export async function imageFacts(
+  client: RegistryClient,
+  repository: string,
+  stored: StoredManifest,
+): Promise<ImageFacts | undefined> {
+  // Any platform serves: model, commit and time are the same in all of them.
+  const first = stored.kind === 'index' ? stored.index.manifests.find(isRunnable)?.digest : undefined;
+  if (stored.kind === 'index' && first === undefined) return undefined;
+  const chosen = first === undefined ? stored : await client.findManifest(repository, first);
+  if (chosen === undefined || chosen.kind === 'index') return undefined;
+  if (!/image\.(config\.)?v1\+json$/.test(chosen.manifest.config.mediaType)) return undefined;
+  const config = await client.config(repository, chosen.manifest);
+  const commit = config.config?.Labels?.['org.opencontainers.image.revision'];
+  return {
+    digest: stored.digest,
+    model: modelOf(config),
+    ...(config.created === undefined ? {} : { created: config.created }),
+    ...(commit === undefined ? {} : { commit }),
+  };
+}
+
+/** Attestations stand in an index as images of an unknown platform. */
+function isRunnable(descriptor: { readonly platform?: { readonly os: string } }): boolean {
+  return descriptor.platform?.os !== 'unknown';
+}

@@ -1,0 +1,80 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Agent, type Dispatcher, request } from 'undici';
+import { DeliveryError } from '../errors.ts';
+import type { Log } from '../host/host.ts';
+
+export interface ProbeOptions {
+  readonly timeoutMs: number;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+const pauseMs = 500;
+const answerMs = 10_000;
+const shownCharacters = 300;
+
+interface Answer {
+  readonly ok: boolean;
+  /** What came, in words. */
+  readonly text: string;
+  readonly cause?: unknown;
+}
+
+async function firstText(body: Dispatcher.ResponseData['body']): Promise<string> {
+  let text = '';
+  for await (const chunk of body) {
+    text += Buffer.from(chunk as Uint8Array).toString('utf8');
+    if (text.length >= shownCharacters) break;
+  }
+  return text.slice(0, shownCharacters).replace(/\s+/g, ' ').trim();
+}
+
+async function ask(url: string, dispatcher: Dispatcher, signal: AbortSignal): Promise<Answer> {
+  try {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(answerMs)]);
+    const response = await request(url, {
+      dispatcher,
+      signal: limit,
+      headers: { 'user-agent': 'model-delivery' },
+    });
+    const text = `status ${response.statusCode}: ${await firstText(response.body)}`;
+    return { ok: response.statusCode >= 200 && response.statusCode < 300, text };
+  } catch (cause) {
+    signal.throwIfAborted();
+    return { ok: false, text: 'no answer', cause };
+  }
+}
+
+/**
+ * Asks `url` until it answers with a 2xx status; gives that answer in words. Throws PROBE_FAILED with the last
+ * status and the first characters of its body.
+ */
+export async function probe(url: string, options: ProbeOptions): Promise<string> {
+  // A connection of its own for each request: one that is kept would stay with the pod it met first.
+  const dispatcher = new Agent({ pipelining: 0, connect: { timeout: answerMs } });
+  const endsAt = performance.now() + options.timeoutMs;
+  let said = '';
+  try {
+    for (;;) {
+      const answer = await ask(url, dispatcher, options.signal);
+      if (answer.ok) return answer.text;
+      if (answer.text !== said) options.log.info(`Probe ${url}: ${answer.text}; asking again`);
+      said = answer.text;
+      if (performance.now() + pauseMs >= endsAt) throw failure(url, answer, options.timeoutMs);
+      await sleep(pauseMs, undefined, { signal: options.signal });
+    }
+  } finally {
+    await dispatcher.destroy();
+  }
+}
+
+function failure(url: string, answer: Answer, timeoutMs: number): DeliveryError {
+  return new DeliveryError({
+    code: 'PROBE_FAILED',
+    side: 'application',
+    message: `The probe of ${url} did not succeed within ${timeoutMs / 1000} s; the last answer: ${answer.text}.`,
+    remedy:
+      "The pods are ready, yet users would not be served: check 'probePath', the Service's port and selector, and that this agent reaches the address.",
+    cause: answer.cause,
+  });
+}

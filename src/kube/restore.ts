@@ -1,0 +1,70 @@
+import type { Log } from '../host/host.ts';
+import type { KubeClient } from './client.ts';
+import { describe, type KubeObject, refOf } from './objects.ts';
+import { type Change, restorable } from './plan.ts';
+import { watchRollout } from './rollout.ts';
+import { rolloutKinds } from './workload.ts';
+
+export interface RestoreOptions {
+  readonly client: KubeClient;
+  readonly log: Log;
+  /** Milliseconds that the restored workloads have to be available again; 0 leaves without waiting. */
+  readonly timeoutMs: number;
+}
+
+/** Time for the API server to take the old state back; the agent kills a cancelled task seconds later. */
+const requestsMs = 20_000;
+
+async function putBack(change: Change, live: KubeObject, options: RestoreOptions): Promise<KubeObject> {
+  const signal = AbortSignal.timeout(requestsMs);
+  const snapshot = restorable(live, change.manifest.object);
+  const restored = await options.client.apply(snapshot, { dryRun: false, force: true }, signal);
+  options.log.info(`Restored ${describe(refOf(restored))} to its state before this run`);
+  return restored;
+}
+
+async function isHealthy(workload: KubeObject, options: RestoreOptions): Promise<boolean> {
+  const signal = AbortSignal.timeout(options.timeoutMs + requestsMs);
+  const outcome = await watchRollout(workload, { ...options, signal });
+  const subject = describe(refOf(workload));
+  if (outcome.state === 'complete') {
+    options.log.info(`${subject} runs its former state again, every pod available`);
+    return true;
+  }
+  options.log.warning(`${subject} was restored, but ${outcome.problem.message}.`);
+  return false;
+}
+
+function tellCreated(changes: readonly Change[], log: Log): void {
+  const created = changes.filter((change) => change.action === 'create');
+  if (created.length === 0) return;
+  const names = created.map((change) => describe(refOf(change.manifest.object))).join(', ');
+  log.info(`Left as created by this run, since there was none before: ${names}`);
+}
+
+/**
+ * Brings the objects of a failed release back to the state they had before it, and waits until the restored
+ * workloads are available. False when there was nothing to restore, or the restored state is not healthy.
+ */
+export async function restore(changes: readonly Change[], options: RestoreOptions): Promise<boolean> {
+  tellCreated(changes, options.log);
+  const updated = changes.flatMap((change) =>
+    change.live === undefined ? [] : [{ change, live: change.live }],
+  );
+  if (updated.length === 0) {
+    options.log.info('Nothing to restore: this was the first deployment.');
+    return false;
+  }
+  try {
+    const restored: KubeObject[] = [];
+    for (const { change, live } of updated) restored.push(await putBack(change, live, options));
+    if (options.timeoutMs === 0) return true;
+    const workloads = restored.filter((object) => rolloutKinds.includes(object.kind));
+    const healthy = await Promise.all(workloads.map((workload) => isHealthy(workload, options)));
+    return healthy.every((one) => one);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    options.log.warning(`The former state could not be restored: ${why}`);
+    return false;
+  }
+}
