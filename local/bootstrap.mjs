@@ -30,7 +30,10 @@ function installPackages() {
 }
 
 installPackages();
-const args = ['--import', 'tsx', join(root, 'local', 'main.ts'), ...process.argv.slice(2)];
+// `--entry FILE` runs another room's entry; every other word is a command of local/main.ts.
+const words = process.argv.slice(2);
+const entry = words[0] === '--entry' ? (words.splice(0, 2)[1] ?? '') : join('local', 'main.ts');
+const args = ['--import', 'tsx', join(root, entry), ...words];
 // The child handles Ctrl+C itself (it stops services cleanly); the parent only waits for its exit code.
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);
