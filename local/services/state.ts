@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { LocalContext } from '../lib/context.ts';
@@ -16,13 +16,17 @@ export async function writePrivate(file: string, content: string): Promise<void>
   await rename(temporary, file);
 }
 
-/** What a service must find again when it is started anew (port, keys), or undefined at its first start. */
-export async function readState<T>(context: LocalContext, service: string): Promise<T | undefined> {
+async function readJson<T>(file: string): Promise<T | undefined> {
   try {
-    return JSON.parse(await readFile(join(serviceFolder(context, service), 'state.json'), 'utf8')) as T;
+    return JSON.parse(await readFile(file, 'utf8')) as T;
   } catch {
     return undefined;
   }
+}
+
+/** What a service must find again when it is started anew (port, keys), or undefined at its first start. */
+export function readState<T>(context: LocalContext, service: string): Promise<T | undefined> {
+  return readJson(join(serviceFolder(context, service), 'state.json'));
 }
 
 /** Keeps {@link readState}'s value; the file holds secrets, so nobody else can read it. */
@@ -30,6 +34,25 @@ export async function writeState(context: LocalContext, service: string, state: 
   const folder = serviceFolder(context, service);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await writePrivate(join(folder, 'state.json'), JSON.stringify(state));
+}
+
+function endpointsFile(context: LocalContext): string {
+  return join(context.stateFolder, 'services.json');
+}
+
+/** The endpoints of the services that were started last; undefined after a stop. */
+export function readEndpoints<T>(context: LocalContext): Promise<T | undefined> {
+  return readJson(endpointsFile(context));
+}
+
+/** Keeps {@link readEndpoints}'s value. */
+export async function writeEndpoints(context: LocalContext, endpoints: object): Promise<void> {
+  await writePrivate(endpointsFile(context), JSON.stringify(endpoints, null, 2));
+}
+
+/** Forgets them. */
+export async function removeEndpoints(context: LocalContext): Promise<void> {
+  await rm(endpointsFile(context), { force: true });
 }
 
 /** True when a server of ours could listen there now: the address is this machine's and the port is free. */

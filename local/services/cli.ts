@@ -1,0 +1,58 @@
+import { createContext, type LocalContext } from '../lib/context.ts';
+import {
+  type ServicePart,
+  serviceLine,
+  serviceParts,
+  servicesStatus,
+  startServices,
+  stopServices,
+} from './index.ts';
+
+/** What the pipelines need; the Docker engine is for images from a Dockerfile alone. */
+const usualParts = serviceParts.filter((part) => part !== 'docker');
+const usage = `npm run services -- start [${serviceParts.join('|')} …] | stop | status`;
+
+function isPart(name: string): name is ServicePart {
+  return (serviceParts as readonly string[]).includes(name);
+}
+
+async function start(context: LocalContext, names: readonly string[]): Promise<number> {
+  const unknown = names.filter((name) => !isPart(name));
+  if (unknown.length > 0) {
+    console.error(`Unknown service: ${unknown.join(', ')}. There are: ${serviceParts.join(', ')}.`);
+    return 2;
+  }
+  await startServices(context, names.length > 0 ? names.filter(isPart) : usualParts);
+  console.log('\nThey run until: npm run services -- stop');
+  console.log(`Logs: ${context.logFolder}`);
+  return 0;
+}
+
+async function stop(context: LocalContext): Promise<number> {
+  await stopServices(context);
+  console.log('✔ stopped; nothing is left but the logs');
+  return 0;
+}
+
+async function status(context: LocalContext): Promise<number> {
+  for (const { part, running, address } of await servicesStatus(context)) {
+    const line = serviceLine(
+      running ? '✔' : '·',
+      part,
+      (running && address) || '',
+      running ? 'running' : 'stopped',
+    );
+    console.log(line);
+  }
+  return 0;
+}
+
+/** `npm run services -- …`; the exit code. */
+export async function servicesCommand([verb, ...names]: string[]): Promise<number> {
+  const context = await createContext();
+  if (verb === 'start') return start(context, names);
+  if (verb === 'stop' && names.length === 0) return stop(context);
+  if (verb === 'status' && names.length === 0) return status(context);
+  console.error(`Usage: ${usage}`);
+  return 2;
+}
