@@ -40,9 +40,12 @@ function sameRepository(image: string | undefined, wanted: ImageReference): bool
   return found?.registry === wanted.registry && found.repository === wanted.repository;
 }
 
-/** Repository alone, so that a manifest written for another registry still fits. */
+/** Repository alone, so that a manifest that names no registry, or another one, still fits. */
 function samePath(image: string | undefined, wanted: ImageReference): boolean {
-  return tryParse(image)?.repository === wanted.repository;
+  const found = tryParse(image);
+  const path =
+    found?.registry === 'docker.io' ? found.repository.replace(/^library\//, '') : found?.repository;
+  return path === wanted.repository;
 }
 
 function choose(candidates: readonly Candidate[], target: PinTarget): readonly Candidate[] {

@@ -106,7 +106,7 @@ async function credentials(
   const clientCertificate = await dataOrFile(user, 'client-certificate', source.folder);
   const clientKey = await dataOrFile(user, 'client-key', source.folder);
   const token = tokenOf(user, source);
-  if (clientKey !== undefined) source.secret(clientKey);
+  for (const key of [clientKey, textOf(user, 'client-key-data')]) if (key !== undefined) source.secret(key);
   return {
     ...(clientCertificate === undefined ? {} : { clientCertificate }),
     ...(clientKey === undefined ? {} : { clientKey }),

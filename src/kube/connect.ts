@@ -1,0 +1,50 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { DeliveryError } from '../errors.ts';
+import type { Host } from '../host/host.ts';
+import type { ClusterAccess } from './access.ts';
+import { readKubeconfig } from './kubeconfig.ts';
+import { readServiceConnection } from './serviceConnection.ts';
+
+/** Which cluster, and how to sign in there. */
+export type ConnectionChoice =
+  | { readonly type: 'kubernetes'; readonly id: string }
+  | {
+      readonly type: 'kubeconfig';
+      /** A file's path, or the content itself. */
+      readonly kubeconfig: string;
+      readonly context?: string;
+    };
+
+/** A path is one line and holds no YAML mapping or JSON object. */
+function isContent(kubeconfig: string): boolean {
+  return /[\r\n]/.test(kubeconfig) || kubeconfig.trimStart().startsWith('{');
+}
+
+async function readFileOf(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new DeliveryError({
+      code: 'KUBECONFIG_UNREADABLE',
+      side: 'input',
+      message: `The kubeconfig '${path}' cannot be read.`,
+      remedy: "Correct the path in the input 'kubeconfig', or pass the content from a secret variable.",
+      cause,
+    });
+  });
+}
+
+/** The access that the task's inputs name. Throws KUBECONFIG_… and SERVICE_CONNECTION_… errors. */
+export async function connect(choice: ConnectionChoice, host: Host): Promise<ClusterAccess> {
+  const secret = (value: string): void => host.secret(value);
+  if (choice.type === 'kubernetes') {
+    return readServiceConnection(host.connection(choice.id), { folder: host.workingFolder, secret });
+  }
+  const path = resolve(host.workingFolder, choice.kubeconfig);
+  const inline = isContent(choice.kubeconfig);
+  return readKubeconfig({
+    content: inline ? choice.kubeconfig : await readFileOf(path),
+    folder: inline ? host.workingFolder : dirname(path),
+    secret,
+    ...(choice.context === undefined ? {} : { context: choice.context }),
+  });
+}

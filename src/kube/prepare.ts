@@ -1,0 +1,67 @@
+import type { Host } from '../host/host.ts';
+import type { KubeClient } from './client.ts';
+import { type Application, generate } from './generate.ts';
+import { type PinnedManifest, pinImage } from './imagePin.ts';
+import { readManifestFiles } from './manifestFiles.ts';
+import { inApplyOrder, type Manifest, parseManifests, refuseDuplicates } from './manifests.ts';
+import { inNamespace } from './plan.ts';
+import { pullSecret, pullSecretName, withPullSecret } from './pullSecret.ts';
+import type { ResolvedImage } from './resolveImage.ts';
+import { type Trace, withTrace } from './trace.ts';
+
+/** What runs the image. */
+export type Source =
+  | { readonly kind: 'manifests'; readonly patterns: readonly string[] }
+  | { readonly kind: 'generated'; readonly application: Application };
+
+export interface PrepareOptions {
+  readonly source: Source;
+  readonly image: ResolvedImage;
+  readonly trace: Trace;
+  readonly namespace: string;
+  readonly container?: string;
+  readonly createPullSecret: boolean;
+}
+
+async function sourceManifests(options: PrepareOptions, host: Host): Promise<Manifest[]> {
+  const { source, image } = options;
+  if (source.kind === 'generated') return generate(source.application, image.reference);
+  const files = await readManifestFiles(source.patterns, host.workingFolder);
+  const manifests = files.flatMap(parseManifests);
+  host.log.info(`Read ${manifests.length} objects from ${files.map((file) => file.name).join(', ')}`);
+  return manifests;
+}
+
+function finish(manifest: PinnedManifest, options: PrepareOptions): PinnedManifest {
+  if (!manifest.runsImage) return manifest;
+  const traced = withTrace(manifest.object, options.trace);
+  const object = options.createPullSecret
+    ? withPullSecret(traced, pullSecretName(options.image.host))
+    : traced;
+  return { ...manifest, object };
+}
+
+function secretManifests(options: PrepareOptions): PinnedManifest[] {
+  const credentials = options.image.access?.credentials;
+  if (!options.createPullSecret || credentials === undefined) return [];
+  return [{ ...pullSecret(options.image.host, credentials), runsImage: false }];
+}
+
+/**
+ * The objects to apply, in order: read or generated, in their namespace, the image pinned by digest, the trace
+ * and the pull secret added. Throws MANIFEST_…, MANIFESTS_…, KIND_UNKNOWN and CONTAINER_NOT_FOUND.
+ */
+export async function prepare(
+  client: KubeClient,
+  options: PrepareOptions,
+  host: Host,
+): Promise<PinnedManifest[]> {
+  const pinned = pinImage(await sourceManifests(options, host), {
+    image: options.image.reference,
+    ...(options.container === undefined ? {} : { container: options.container }),
+  });
+  const complete = [...secretManifests(options), ...pinned.map((manifest) => finish(manifest, options))];
+  const placed = await inNamespace(client, complete, options.namespace, host.cancelled);
+  refuseDuplicates(placed);
+  return inApplyOrder(placed);
+}

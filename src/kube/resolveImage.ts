@@ -1,0 +1,104 @@
+import { DeliveryError } from '../errors.ts';
+import type { Host, Log } from '../host/host.ts';
+import { createRegistryClient, type RegistryClient } from '../oci/client.ts';
+import { type RegistryAccess, registryAccess } from '../oci/connection.ts';
+import { type ImageReference, parseReference, registryUrlOf, wantedVersion } from '../oci/reference.ts';
+import { shortDigest } from '../report/format.ts';
+import { imageFacts } from './imageFacts.ts';
+import { type Choice, chooseImage, type ImagePolicy } from './newest.ts';
+import type { ModelIdentity } from './trace.ts';
+
+/** Which image the inputs ask for; `registry` is a service connection's id. */
+export type ImageChoice =
+  | { readonly kind: 'given'; readonly image: string; readonly registry?: string }
+  | {
+      readonly kind: 'chosen';
+      readonly registry: string;
+      readonly repository: string;
+      readonly policy: ImagePolicy;
+    };
+
+/** The one image to deploy. */
+export interface ResolvedImage {
+  /** `registry/repository@sha256:…`. */
+  readonly reference: string;
+  /** First part of the reference. */
+  readonly host: string;
+  readonly tags: readonly string[];
+  readonly model: ModelIdentity;
+  readonly commit?: string;
+  /** Credentials that the nodes may use to pull it, where the inputs gave any. */
+  readonly access?: RegistryAccess;
+}
+
+const shownCandidates = 10;
+
+function clientFor(access: RegistryAccess, host: Host): RegistryClient {
+  return createRegistryClient({ ...access, userAgent: 'model-delivery', signal: host.cancelled });
+}
+
+function tellChoice(choice: Choice, repository: string, log: Log): void {
+  const rows = choice.candidates.slice(0, shownCandidates).map((candidate, index) => {
+    const model = candidate.model.version === undefined ? '' : `  model ${candidate.model.version}`;
+    const mark = index === 0 ? '→' : ' ';
+    return `${mark} ${candidate.tag}  ${candidate.created ?? 'no time'}  ${shortDigest(candidate.digest)}${model}`;
+  });
+  const more = choice.candidates.length - rows.length;
+  log.info([`Images of ${repository}:`, ...rows, ...(more > 0 ? [`  and ${more} older`] : [])].join('\n  '));
+  log.info(`Chosen: ${choice.chosen.tag}, because ${choice.why}`);
+}
+
+async function choose(choice: Extract<ImageChoice, { kind: 'chosen' }>, host: Host): Promise<ResolvedImage> {
+  const access = registryAccess(host.connection(choice.registry));
+  const client = clientFor(access, host);
+  const found = await chooseImage(client, choice.repository, choice.policy);
+  tellChoice(found, choice.repository, host.log);
+  const { digest, model, commit } = found.chosen;
+  return {
+    reference: `${client.host}/${choice.repository}@${digest}`,
+    host: client.host,
+    tags: found.tags,
+    model,
+    ...(commit === undefined ? {} : { commit }),
+    access,
+  };
+}
+
+/** The connection's access when it is for this image's registry; otherwise the registry without credentials. */
+function accessFor(reference: ImageReference, connectionId: string | undefined, host: Host): RegistryAccess {
+  if (connectionId === undefined) return { registryUrl: registryUrlOf(reference.registry) };
+  const access = registryAccess(host.connection(connectionId));
+  const client = clientFor(access, host);
+  if (client.host === reference.registry) return access;
+  throw new DeliveryError({
+    code: 'INPUT_INVALID',
+    side: 'input',
+    message: `Input 'image' names the registry ${reference.registry}, but 'containerRegistry' is for ${client.host}.`,
+    remedy: "Choose the connection of the image's registry, or correct the image.",
+  });
+}
+
+async function given(choice: Extract<ImageChoice, { kind: 'given' }>, host: Host): Promise<ResolvedImage> {
+  const reference = parseReference(choice.image);
+  const { registry, repository, digest } = reference;
+  const base = { host: registry, tags: reference.tag === undefined ? [] : [reference.tag] };
+  if (digest !== undefined && choice.registry === undefined) {
+    return { ...base, reference: `${registry}/${repository}@${digest}`, model: {} };
+  }
+  const access = accessFor(reference, choice.registry, host);
+  const client = clientFor(access, host);
+  const stored = await client.manifest(repository, wantedVersion(reference));
+  const facts = await imageFacts(client, repository, stored);
+  return {
+    ...base,
+    reference: `${registry}/${repository}@${stored.digest}`,
+    model: facts?.model ?? {},
+    ...(facts?.commit === undefined ? {} : { commit: facts.commit }),
+    ...(choice.registry === undefined ? {} : { access }),
+  };
+}
+
+/** Finds the one image to deploy and pins it to its digest. Throws what the registry client and the choice throw. */
+export function resolveImage(choice: ImageChoice, host: Host): Promise<ResolvedImage> {
+  return choice.kind === 'given' ? given(choice, host) : choose(choice, host);
+}

@@ -1,0 +1,4 @@
+import { runTask } from '../../src/host/azure.ts';
+import { deployToAks } from './run.ts';
+
+void runTask(deployToAks);

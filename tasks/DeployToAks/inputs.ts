@@ -1,0 +1,196 @@
+import { DeliveryError } from '../../src/errors.ts';
+import type { Host } from '../../src/host/host.ts';
+import {
+  choice,
+  connection,
+  flag,
+  integer,
+  lines,
+  readInputs,
+  required,
+  text,
+  type Values,
+} from '../../src/host/inputs.ts';
+import type { ConnectionChoice } from '../../src/kube/connect.ts';
+import type { Application } from '../../src/kube/generate.ts';
+import type { Source } from '../../src/kube/prepare.ts';
+import type { ImageChoice } from '../../src/kube/resolveImage.ts';
+import { checkRepository } from '../../src/oci/reference.ts';
+
+const seconds = (defaultValue: number) => integer({ min: 1, max: 86_400, defaultValue, unit: 'seconds' });
+const port = (defaultValue: number) =>
+  integer({ min: 1, max: 65_535, defaultValue, unit: 'the port number' });
+
+/** The inputs by their public names, as task.json declares them. */
+export const fields = {
+  connectionType: choice(['kubernetes', 'kubeconfig', 'azureResourceManager'], 'kubernetes'),
+  kubernetesConnection: connection(),
+  kubeconfig: text(),
+  kubeconfigContext: text(),
+  namespace: text(),
+  createNamespace: flag(false),
+  manifests: lines(),
+  container: text(),
+  appName: text(),
+  replicas: integer({ min: 0, max: 1000, defaultValue: 2, unit: 'pods' }),
+  port: port(8080),
+  readinessPath: text(),
+  serviceType: choice(['LoadBalancer', 'ClusterIP', 'NodePort'], 'LoadBalancer'),
+  servicePort: port(80),
+  cpuRequest: text(),
+  memoryRequest: text(),
+  cpuLimit: text(),
+  memoryLimit: text(),
+  imagePullSecret: text(),
+  image: text(),
+  containerRegistry: connection(),
+  repository: text(),
+  imagePolicy: choice(['newest', 'semver', 'regex'], 'newest'),
+  tagFilter: text(),
+  createPullSecret: flag(false),
+  strategy: choice(['rolling', 'canary', 'blueGreen'], 'rolling'),
+  rolloutTimeout: seconds(600),
+  rollbackOnFailure: flag(true),
+  forceConflicts: flag(false),
+  addressTimeout: seconds(300),
+  probePath: text(),
+  probeTimeout: seconds(60),
+} as const;
+
+type Raw = Values<typeof fields>;
+
+export interface DeployInputs {
+  readonly connection: ConnectionChoice;
+  readonly namespace?: string;
+  readonly createNamespace: boolean;
+  readonly source: Source;
+  readonly container?: string;
+  readonly image: ImageChoice;
+  readonly createPullSecret: boolean;
+  readonly rolloutTimeoutMs: number;
+  readonly rollbackOnFailure: boolean;
+  readonly force: boolean;
+  readonly addressTimeoutMs: number;
+  readonly probePath?: string;
+  readonly probeTimeoutMs: number;
+}
+
+function invalid(name: string, problem: string, remedy: string): DeliveryError {
+  const message = `Input '${name}' ${problem}.`;
+  return new DeliveryError({ code: 'INPUT_INVALID', side: 'input', message, remedy });
+}
+
+function notYet(name: string, value: string, instead: string): DeliveryError {
+  return new DeliveryError({
+    code: 'NOT_SUPPORTED_YET',
+    side: 'input',
+    message: `'${name}: ${value}' is not supported by this version of the task.`,
+    remedy: instead,
+  });
+}
+
+function readConnection(raw: Raw): ConnectionChoice {
+  const why = `with 'connectionType: ${raw.connectionType}'`;
+  if (raw.connectionType === 'azureResourceManager') {
+    const instead = "Use 'kubernetes' with a Kubernetes service connection, or 'kubeconfig'.";
+    throw notYet('connectionType', raw.connectionType, instead);
+  }
+  if (raw.connectionType === 'kubernetes') {
+    return { type: 'kubernetes', id: required(raw.kubernetesConnection, 'kubernetesConnection', why) };
+  }
+  const kubeconfig = required(raw.kubeconfig, 'kubeconfig', why);
+  const context = raw.kubeconfigContext;
+  return { type: 'kubeconfig', kubeconfig, ...(context === undefined ? {} : { context }) };
+}
+
+function tagFilter(source: string | undefined): RegExp | undefined {
+  try {
+    return source === undefined ? undefined : new RegExp(source);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw invalid(
+      'tagFilter',
+      `is no regular expression: ${why}`,
+      "Write for example '^main-' or '^(\\d+)$'.",
+    );
+  }
+}
+
+function readImage(raw: Raw): ImageChoice {
+  if (raw.image !== undefined) {
+    const registry = raw.containerRegistry;
+    return { kind: 'given', image: raw.image, ...(registry === undefined ? {} : { registry }) };
+  }
+  const why = "when 'image' is empty";
+  const filter = tagFilter(raw.tagFilter);
+  if (raw.imagePolicy === 'regex') required(raw.tagFilter, 'tagFilter', "with 'imagePolicy: regex'");
+  return {
+    kind: 'chosen',
+    registry: required(raw.containerRegistry, 'containerRegistry', why),
+    repository: checkRepository(required(raw.repository, 'repository', why)),
+    policy: { by: raw.imagePolicy, ...(filter === undefined ? {} : { tagFilter: filter }) },
+  };
+}
+
+/** Source: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/ */
+const quantity = /^\d+(\.\d+)?(m|[kKMGTPE]|[KMGTPE]i|e\d+)?$/;
+
+function quantities(raw: Raw, cpu: 'cpuRequest' | 'cpuLimit', memory: 'memoryRequest' | 'memoryLimit') {
+  const entries = [
+    ['cpu', cpu],
+    ['memory', memory],
+  ] as const;
+  const set = entries.flatMap(([resource, name]): [string, string][] => {
+    const value = raw[name];
+    if (value === undefined) return [];
+    if (!quantity.test(value)) {
+      throw invalid(name, `is '${value}'`, "Write a Kubernetes quantity, for example '250m' or '512Mi'.");
+    }
+    return [[resource, value]];
+  });
+  return Object.fromEntries(set);
+}
+
+function readApplication(raw: Raw): Application {
+  const name = required(raw.appName, 'appName', "when 'manifests' is empty");
+  if (!/^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)) {
+    const remedy = 'Use at most 63 lower-case letters, digits and dashes, beginning with a letter.';
+    throw invalid('appName', `is '${name}', which cannot name a Service`, remedy);
+  }
+  const { readinessPath, imagePullSecret } = raw;
+  return {
+    name,
+    replicas: raw.replicas,
+    port: raw.port,
+    service: { type: raw.serviceType, port: raw.servicePort },
+    requests: quantities(raw, 'cpuRequest', 'memoryRequest'),
+    limits: quantities(raw, 'cpuLimit', 'memoryLimit'),
+    ...(readinessPath === undefined ? {} : { readinessPath }),
+    ...(imagePullSecret === undefined ? {} : { imagePullSecret }),
+  };
+}
+
+/** Reads and checks all inputs once. Throws INPUT_MISSING, INPUT_INVALID, IMAGE_NAME_INVALID or NOT_SUPPORTED_YET. */
+export function readDeployInputs(host: Host): DeployInputs {
+  const raw = readInputs(host, fields);
+  if (raw.strategy !== 'rolling') throw notYet('strategy', raw.strategy, "Use 'strategy: rolling'.");
+  if (raw.createPullSecret) required(raw.containerRegistry, 'containerRegistry', "with 'createPullSecret'");
+  return {
+    connection: readConnection(raw),
+    ...(raw.namespace === undefined ? {} : { namespace: raw.namespace }),
+    createNamespace: raw.createNamespace,
+    source:
+      raw.manifests.length > 0
+        ? { kind: 'manifests', patterns: raw.manifests }
+        : { kind: 'generated', application: readApplication(raw) },
+    ...(raw.container === undefined ? {} : { container: raw.container }),
+    image: readImage(raw),
+    createPullSecret: raw.createPullSecret,
+    rolloutTimeoutMs: raw.rolloutTimeout * 1000,
+    rollbackOnFailure: raw.rollbackOnFailure,
+    force: raw.forceConflicts,
+    addressTimeoutMs: raw.addressTimeout * 1000,
+    ...(raw.probePath === undefined ? {} : { probePath: raw.probePath.replace(/^\/?/, '/') }),
+    probeTimeoutMs: raw.probeTimeout * 1000,
+  };
+}
