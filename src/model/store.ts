@@ -1,3 +1,4 @@
+import { DeliveryError } from '../errors.ts';
 import type { LockedSource } from './lock.ts';
 
 /** A file as the store lists it. */
@@ -8,6 +9,10 @@ export interface StoredFile {
   readonly etag: string;
   readonly versionId?: string;
   readonly lastModified: Date;
+  /** Hexadecimal SHA-256 that the publisher recorded beside the file. */
+  readonly sha256?: string;
+  /** Hexadecimal MD5 that the store keeps for the whole file. */
+  readonly md5?: string;
 }
 
 /** Reads pinned bytes: a store refuses (MODEL_CHANGED) when the file is no longer the listed one. */
@@ -19,13 +24,39 @@ export interface ReadOptions {
   readonly length?: number;
 }
 
+/** What {@link ModelStore.read} needs to know of a file; a lock's entry has it too. */
+export type PinnedFile = Pick<StoredFile, 'name' | 'size' | 'etag' | 'versionId'>;
+
 /** A place that models are published to. Every implementation passes tests/contract/modelStore. */
 export interface ModelStore {
   readonly source: LockedSource;
   /** All files whose name starts with the prefix, in pages as the service gives them; names ascend. */
   list(prefix: string, signal: AbortSignal): AsyncIterable<StoredFile>;
-  /** The names one level below the prefix, ended by `/` where they are folders: for "did you mean". */
+  /** The names one level below the prefix, without it, ended by `/` where they are folders. */
   children(prefix: string, signal: AbortSignal): Promise<readonly string[]>;
   /** The bytes of exactly this file, as the store had them when it was listed. */
-  read(file: StoredFile, options: ReadOptions): Promise<AsyncIterable<Uint8Array>>;
+  read(file: PinnedFile, options: ReadOptions): Promise<AsyncIterable<Uint8Array>>;
+}
+
+const temporaryCodes: ReadonlySet<string> = new Set([
+  'STORAGE_UNREACHABLE',
+  'STORAGE_INTERRUPTED',
+  'STORAGE_BUSY',
+]);
+
+/** True for a store's failure that another attempt at the same read may not meet. */
+export function isTemporaryStoreError(error: unknown): boolean {
+  return error instanceof DeliveryError && temporaryCodes.has(error.code);
+}
+
+/** The listed file is gone or was overwritten: whoever reads on would mix two versions. */
+export function modelChanged(file: PinnedFile, cause: unknown): DeliveryError {
+  return new DeliveryError({
+    code: 'MODEL_CHANGED',
+    side: 'storage',
+    message: `'${file.name}' was overwritten or deleted in the model storage after this run chose it.`,
+    remedy:
+      'Run again: the next run chooses anew. Publish each version under a name of its own to avoid this.',
+    cause,
+  });
 }

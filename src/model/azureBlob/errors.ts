@@ -1,0 +1,89 @@
+import { RestError } from '@azure/storage-blob';
+import { DeliveryError } from '../../errors.ts';
+import { isTemporaryNetworkError, isTemporaryStatus } from '../../http/retry.ts';
+import type { AzureBlobLocation } from './location.ts';
+import { refusedAccess } from './refused.ts';
+
+/** The service's own code, for example `ContainerNotFound`; network failures have codes such as `ENOTFOUND`. */
+export function serviceCode(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
+/** The service's sentence, without the request id and time that follow it. */
+function serviceSentence(error: RestError): Error {
+  const sentence = error.message.split(/\r?\n/)[0] ?? '';
+  return new Error(
+    `${sentence} (HTTP ${error.statusCode}${error.code === undefined ? '' : `, ${error.code}`})`,
+  );
+}
+
+/** What stands at the bottom of the causes: the socket's or the resolver's own error. */
+function networkCause(error: Error): Error {
+  let bottom = error;
+  while (bottom.cause instanceof Error) bottom = bottom.cause;
+  return new Error(bottom.message || serviceCode(error));
+}
+
+const certificateCodes = /^(CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS|HOSTNAME_MISMATCH)/;
+
+function unreachable(error: Error, location: AzureBlobLocation): DeliveryError {
+  const { host } = new URL(location.endpoint);
+  const code = serviceCode(error);
+  if (certificateCodes.test(code)) {
+    return new DeliveryError({
+      code: 'STORAGE_UNTRUSTED',
+      side: 'storage',
+      message: `The certificate that ${host} showed is not trusted by this agent.`,
+      remedy: 'Give the agent the authority that signed it (config --sslcacert, or NODE_EXTRA_CA_CERTS).',
+      cause: networkCause(error),
+    });
+  }
+  const unknownName = code === 'ENOTFOUND' || code === 'EAI_AGAIN';
+  return new DeliveryError({
+    code: 'STORAGE_UNREACHABLE',
+    side: 'storage',
+    message: `The model storage ${location.endpoint} ${unknownName ? 'has a host name that this agent cannot resolve' : 'cannot be reached from this agent'}.`,
+    remedy: unknownName
+      ? "Check the spelling of 'storageAccount' or 'blobEndpoint'; for a private endpoint, check the agent's DNS."
+      : 'Check that the endpoint is right and that the agent may reach it: network, proxy, private endpoint.',
+    cause: networkCause(error),
+  });
+}
+
+function failed(error: RestError, location: AzureBlobLocation): DeliveryError {
+  const busy = isTemporaryStatus(error.statusCode ?? 0);
+  return new DeliveryError({
+    code: busy ? 'STORAGE_BUSY' : 'STORAGE_FAILED',
+    side: 'storage',
+    message: `The model storage ${location.endpoint} ${busy ? 'is overloaded or failing, also after several attempts' : 'refused the request'}.`,
+    remedy: busy
+      ? "Run again later; the storage account's metrics show whether it is throttled."
+      : "Compare the service's answer above with the step's inputs.",
+    cause: serviceSentence(error),
+  });
+}
+
+/** The SDK's error in words for the log; what is not the storage's (cancellation, our own) passes unchanged. */
+export function explainedError(error: unknown, location: AzureBlobLocation): unknown {
+  if (error instanceof DeliveryError || !(error instanceof Error) || error.name === 'AbortError')
+    return error;
+  if (!(error instanceof RestError) || error.statusCode === undefined) {
+    const network = error instanceof RestError || isTemporaryNetworkError(error) || serviceCode(error) !== '';
+    return network ? unreachable(error, location) : error;
+  }
+  const status = error.statusCode;
+  const hidden = status === 404 && location.credential.kind === 'anonymous';
+  if (status === 401 || status === 403 || hidden || serviceCode(error) === 'PublicAccessNotPermitted') {
+    return refusedAccess(serviceCode(error), location, serviceSentence(error));
+  }
+  if (serviceCode(error) === 'BlobArchived') {
+    return new DeliveryError({
+      code: 'MODEL_ARCHIVED',
+      side: 'storage',
+      message: 'A file of the model is in the archive tier, which cannot be read.',
+      remedy: 'Rehydrate the blob to the hot or cool tier (it takes hours), then run again.',
+      cause: serviceSentence(error),
+    });
+  }
+  return failed(error, location);
+}

@@ -1,0 +1,185 @@
+import {
+  AnonymousCredential,
+  type BlobItem,
+  BlobServiceClient,
+  type ContainerClient,
+  StorageSharedKeyCredential,
+} from '@azure/storage-blob';
+import { DeliveryError } from '../../errors.ts';
+import { nearest } from '../../report/nearest.ts';
+import {
+  type ModelStore,
+  modelChanged,
+  type PinnedFile,
+  type ReadOptions,
+  type StoredFile,
+} from '../store.ts';
+import { explainedError, serviceCode } from './errors.ts';
+import type { AzureBlobLocation } from './location.ts';
+
+const pageSize = 5000;
+/** As many container names as the "did you mean" looks through. */
+const containersLookedAt = 5000;
+
+function serviceClient(location: AzureBlobLocation): BlobServiceClient {
+  const { credential, endpoint } = location;
+  const options = { retryOptions: { maxTries: 4, retryDelayInMs: 500, maxRetryDelayInMs: 8000 } };
+  switch (credential.kind) {
+    case 'accountKey': {
+      const key = new StorageSharedKeyCredential(credential.account, credential.key);
+      return new BlobServiceClient(endpoint, key, options);
+    }
+    case 'sas':
+      return new BlobServiceClient(`${endpoint}?${credential.token}`, new AnonymousCredential(), options);
+    case 'anonymous':
+      return new BlobServiceClient(endpoint, new AnonymousCredential(), options);
+  }
+}
+
+/** Folders appear as empty blobs where the account has a hierarchical namespace, or a tool made them. */
+function isFolderMarker(blob: BlobItem): boolean {
+  const marked = Object.entries(blob.metadata ?? {}).some(
+    ([name, value]) => name.toLowerCase() === 'hdi_isfolder' && value.toLowerCase() === 'true',
+  );
+  return marked || (blob.name.endsWith('/') && (blob.properties.contentLength ?? 0) === 0);
+}
+
+function storedFile(blob: BlobItem): StoredFile {
+  const recorded = Object.entries(blob.metadata ?? {}).find(([name]) => name.toLowerCase() === 'sha256')?.[1];
+  const md5 = blob.properties.contentMD5;
+  return {
+    name: blob.name,
+    size: blob.properties.contentLength ?? 0,
+    etag: blob.properties.etag,
+    lastModified: blob.properties.lastModified,
+    ...(recorded !== undefined && /^[0-9a-f]{64}$/i.test(recorded) && { sha256: recorded.toLowerCase() }),
+    ...(md5 !== undefined && md5.length === 16 && { md5: Buffer.from(md5).toString('hex') }),
+  };
+}
+
+async function containerMissing(
+  service: BlobServiceClient,
+  location: AzureBlobLocation,
+  signal: AbortSignal,
+): Promise<DeliveryError> {
+  const names: string[] = [];
+  let hint: string;
+  try {
+    for await (const container of service.listContainers({ abortSignal: signal })) {
+      if (names.push(container.name) >= containersLookedAt) break;
+    }
+    const near = nearest(location.container, names);
+    hint = near.length === 0 ? 'The account has no containers.' : `Nearest names: ${near.join(', ')}.`;
+  } catch {
+    signal.throwIfAborted();
+    hint = 'The credential may not list the containers, so no near names can be shown.';
+  }
+  return new DeliveryError({
+    code: 'CONTAINER_NOT_FOUND',
+    side: 'storage',
+    message: `Container '${location.container}' does not exist at ${location.endpoint}. ${hint}`,
+    remedy: "Correct 'container' (and 'storageAccount', if the container is in another account).",
+  });
+}
+
+/** Container and client, with every failure of the service explained. */
+interface Access {
+  readonly location: AzureBlobLocation;
+  readonly service: BlobServiceClient;
+  readonly container: ContainerClient;
+}
+
+async function explained(access: Access, error: unknown, signal: AbortSignal): Promise<unknown> {
+  signal.throwIfAborted();
+  return serviceCode(error) === 'ContainerNotFound' && access.location.credential.kind !== 'anonymous'
+    ? await containerMissing(access.service, access.location, signal)
+    : explainedError(error, access.location);
+}
+
+async function* listFiles(access: Access, prefix: string, signal: AbortSignal): AsyncGenerator<StoredFile> {
+  const pages = access.container
+    .listBlobsFlat({ prefix, includeMetadata: true, abortSignal: signal })
+    .byPage({ maxPageSize: pageSize });
+  try {
+    for await (const page of pages) {
+      for (const blob of page.segment.blobItems) if (!isFolderMarker(blob)) yield storedFile(blob);
+    }
+  } catch (error) {
+    throw await explained(access, error, signal);
+  }
+}
+
+async function listChildren(access: Access, prefix: string, signal: AbortSignal): Promise<string[]> {
+  const options = { prefix, includeMetadata: true, abortSignal: signal };
+  const folders = new Set<string>();
+  const files: string[] = [];
+  try {
+    for await (const item of access.container.listBlobsByHierarchy('/', options)) {
+      const name = item.name.slice(prefix.length);
+      if (item.kind === 'prefix') folders.add(name);
+      else if (!isFolderMarker(item)) files.push(name);
+    }
+  } catch (error) {
+    throw await explained(access, error, signal);
+  }
+  return [...folders, ...files].sort();
+}
+
+function interrupted(file: PinnedFile, cause: unknown): DeliveryError {
+  return new DeliveryError({
+    code: 'STORAGE_INTERRUPTED',
+    side: 'storage',
+    message: `The connection broke while '${file.name}' was read.`,
+    remedy: 'Run again; if it repeats, look for a proxy or firewall that cuts long connections.',
+    cause,
+  });
+}
+
+async function* bodyOf(body: NodeJS.ReadableStream, file: PinnedFile, signal: AbortSignal) {
+  try {
+    for await (const piece of body) yield piece as Uint8Array;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw interrupted(file, error);
+  }
+}
+
+/** Header form of an ETag: listings of this service leave the quotation marks out. */
+function quoted(etag: string): string {
+  return etag.startsWith('"') || etag.startsWith('W/') ? etag : `"${etag}"`;
+}
+
+async function readFile(
+  access: Access,
+  file: PinnedFile,
+  options: ReadOptions,
+): Promise<AsyncIterable<Uint8Array>> {
+  try {
+    const response = await access.container
+      .getBlobClient(file.name)
+      .download(options.offset ?? 0, options.length, {
+        conditions: { ifMatch: quoted(file.etag) },
+        abortSignal: options.signal,
+        maxRetryRequests: 0,
+      });
+    if (response.readableStreamBody === undefined) throw new Error('the answer has no body');
+    return bodyOf(response.readableStreamBody, file, options.signal);
+  } catch (error) {
+    if (serviceCode(error) === 'ConditionNotMet' || serviceCode(error) === 'BlobNotFound') {
+      throw modelChanged(file, error);
+    }
+    throw await explained(access, error, options.signal);
+  }
+}
+
+/** Models in a container of Azure Blob storage; bytes are pinned by If-Match on the listed ETag. */
+export function openAzureBlobStore(location: AzureBlobLocation): ModelStore {
+  const service = serviceClient(location);
+  const access: Access = { location, service, container: service.getContainerClient(location.container) };
+  return {
+    source: { type: 'azureBlob', url: `${location.endpoint}/${location.container}` },
+    list: (prefix, signal) => listFiles(access, prefix, signal),
+    children: (prefix, signal) => listChildren(access, prefix, signal),
+    read: (file, options) => readFile(access, file, options),
+  };
+}

@@ -1,0 +1,29 @@
+import { type Delivered, type DeliveryPlan, knownHash, requireDigest } from './delivery.ts';
+import { createLock } from './lock.ts';
+import { prepareFolder } from './target/folder.ts';
+import { install } from './target/install.ts';
+import { requireSafePaths } from './target/paths.ts';
+import { ownedFiles, readState } from './target/state.ts';
+
+/**
+ * Leaves only the lock of the resolved version in the folder, with the hashes that are known. Files of
+ * another version that an earlier run put there are removed: they would contradict the lock.
+ */
+export async function recordResolved({ folder, resolved, expectedDigest }: DeliveryPlan): Promise<Delivered> {
+  requireSafePaths(resolved.files.map((file) => file.path));
+  await prepareFolder(folder, []);
+  const state = await readState(folder);
+  const owned = ownedFiles(state);
+  const files = resolved.files.map((file) => {
+    const sha256 = knownHash(file, owned);
+    return sha256 === undefined ? file : { ...file, sha256 };
+  });
+  const lock = createLock({ ...resolved, files });
+  requireDigest(lock, expectedDigest);
+  const changed = state.lock?.fingerprint !== lock.fingerprint;
+  if (changed || state.unfinished.length > 0 || state.lock?.digest !== lock.digest) {
+    const kept = new Set(changed ? [] : files.map((file) => file.path));
+    await install({ folder, state, lock, arrived: [], kept });
+  }
+  return { lock, changed, fetchedBytes: 0, reusedBytes: 0 };
+}

@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto';
+import { lockFileName } from '../lockFile.ts';
+import type { StoredFile } from '../store.ts';
+import type { PathFilter } from './patterns.ts';
+import type { Candidate, SelectedFile, Version } from './types.ts';
+
+const leftOutShown = 500;
+
+/** Collects one version's files from a listing; what the patterns leave out costs no memory. */
+export interface VersionBuilder {
+  add(path: string, stored: StoredFile): void;
+  readonly isEmpty: boolean;
+  version(name: string): Version;
+  candidate(name: string): Candidate;
+}
+
+/** An empty version, to be filled file by file. */
+export function versionBuilder(filter: PathFilter): VersionBuilder {
+  const files: SelectedFile[] = [];
+  const leftOut: string[] = [];
+  let newest = 0;
+  let size = 0;
+  let count = 0;
+  return {
+    add(path, stored) {
+      if (path === lockFileName) return;
+      count += 1;
+      size += stored.size;
+      newest = Math.max(newest, stored.lastModified.getTime());
+      if (filter(path)) files.push({ path, stored });
+      else if (leftOut.length < leftOutShown) leftOut.push(path);
+    },
+    get isEmpty() {
+      return count === 0;
+    },
+    version: (name) => ({ version: name, files, leftOut, newest: new Date(newest) }),
+    candidate: (name) => ({ version: name, newest: new Date(newest), files: count, size }),
+  };
+}
+
+/**
+ * The version of files that lie directly below the model: the file's ETag (or versionId), or for several
+ * files a hash over theirs. It changes exactly when one of them is overwritten, added or removed.
+ */
+export function flatVersionName(files: readonly SelectedFile[]): string {
+  const identity = ({ stored }: SelectedFile): string =>
+    (stored.versionId ?? stored.etag).replace(/^W\//, '').replaceAll('"', '');
+  const [only] = files;
+  if (files.length === 1 && only !== undefined) return identity(only);
+  const sorted = files.map((file) => [file.path, identity(file)]).sort();
+  return `etag-${createHash('sha256').update(JSON.stringify(sorted)).digest('hex').slice(0, 16)}`;
+}

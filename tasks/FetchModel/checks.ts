@@ -1,0 +1,61 @@
+import semver from 'semver';
+import { DeliveryError } from '../../src/errors.ts';
+
+function invalid(name: string, problem: string, remedy: string): DeliveryError {
+  return new DeliveryError({
+    code: 'INPUT_INVALID',
+    side: 'input',
+    message: `Input '${name}' ${problem}.`,
+    remedy,
+  });
+}
+
+/** A secret that the agent has filled in: it leaves `$(name)` as it is where the variable does not exist. */
+export function checkedSecret(value: string, name: string): string {
+  const variable = /^\$\(([^)]+)\)$/.exec(value)?.[1];
+  if (variable === undefined) return value;
+  throw invalid(
+    name,
+    `names the variable '${variable}', which this run does not have`,
+    `Define the secret variable '${variable}' (or link its variable group), and authorise this pipeline for it.`,
+  );
+}
+
+/** A model's path without slashes at its ends. */
+export function checkedModel(value: string): string {
+  const model = value.replace(/^\/+|\/+$/g, '');
+  if (model !== '' && !model.includes('//')) return model;
+  throw invalid(
+    'model',
+    `is '${value}'`,
+    "Write the model's path in the container, for example 'risk/credit'.",
+  );
+}
+
+/** One version's name: a single folder below the model. */
+export function checkedVersion(value: string): string {
+  const version = value.replace(/\/+$/, '');
+  if (version !== '' && !version.includes('/')) return version;
+  throw invalid('version', `is '${value}'`, "Write one version's name, without a slash.");
+}
+
+/** A range of semantic versions. https://github.com/npm/node-semver#ranges */
+export function checkedRange(value: string): string {
+  if (semver.validRange(value) !== null) return value;
+  throw invalid(
+    'version',
+    `is '${value}'`,
+    "Write a range of semantic versions, for example '^2.1' or '>=1.4 <2'.",
+  );
+}
+
+/** A set digest in its one form: `sha256:` and 64 lower-case hexadecimal digits. */
+export function checkedDigest(value: string): string {
+  const hex = /^(?:sha256:)?([0-9a-f]{64})$/i.exec(value)?.[1];
+  if (hex !== undefined) return `sha256:${hex.toLowerCase()}`;
+  throw invalid(
+    'expectedDigest',
+    `is '${value}'`,
+    "Write 'sha256:' and 64 hexadecimal digits, as output modelDigest gives them.",
+  );
+}

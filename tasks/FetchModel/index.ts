@@ -1,0 +1,4 @@
+import { runTask } from '../../src/host/azure.ts';
+import { run } from './run.ts';
+
+void runTask(run);

@@ -1,0 +1,120 @@
+import { join } from 'node:path';
+import type { Host } from '../../src/host/host.ts';
+import { choice, lines, path, readInputs, required, text, type Values } from '../../src/host/inputs.ts';
+import { parseConnectionString } from '../../src/model/azureBlob/connectionString.ts';
+import {
+  type AzureBlobLocation,
+  accountOf,
+  checkedContainer,
+  checkedEndpoint,
+  checkedKey,
+  checkedSas,
+  publicEndpoint,
+} from '../../src/model/azureBlob/location.ts';
+import type { VersionPolicy, Wanted } from '../../src/model/selection/types.ts';
+import { checkedDigest, checkedModel, checkedRange, checkedSecret, checkedVersion } from './checks.ts';
+
+/** Every input of task.json, as it is read. */
+export const fields = {
+  source: choice(['azureBlob'], 'azureBlob'),
+  authentication: choice(['accountKey', 'sas', 'connectionString', 'anonymous'], 'accountKey'),
+  storageAccount: text(),
+  container: text(),
+  blobEndpoint: text(),
+  accountKey: text(),
+  sasToken: text(),
+  connectionString: text(),
+  model: text(),
+  files: lines('**'),
+  versionPolicy: choice(['latestModified', 'latestSemver', 'latestName', 'exact'], 'latestModified'),
+  version: text(),
+  mode: choice(['download', 'resolve'], 'download'),
+  targetFolder: path(),
+  expectedDigest: text(),
+};
+
+type Raw = Values<typeof fields>;
+
+/** A source of models, by its type. */
+export type Source = { readonly type: 'azureBlob'; readonly location: AzureBlobLocation };
+
+/** What the task shall do, checked. */
+export interface FetchInputs {
+  readonly source: Source;
+  readonly wanted: Wanted;
+  readonly mode: 'download' | 'resolve';
+  readonly targetFolder: string;
+  readonly expectedDigest?: string;
+}
+
+/** The value of a secret input, registered for masking before anything else sees it. */
+function secret(host: Host, raw: Raw, name: 'accountKey' | 'sasToken' | 'connectionString'): string {
+  const value = required(raw[name], name, `with authentication '${raw.authentication}'`);
+  host.secret(value);
+  return checkedSecret(value, name);
+}
+
+function endpoint(raw: Raw): string {
+  if (raw.blobEndpoint !== undefined) return checkedEndpoint(raw.blobEndpoint, 'blobEndpoint');
+  const account = required(raw.storageAccount, 'storageAccount', "unless 'blobEndpoint' is given");
+  return publicEndpoint(account);
+}
+
+function azureBlob(host: Host, raw: Raw): AzureBlobLocation {
+  const container = checkedContainer(required(raw.container, 'container', 'with source azureBlob'));
+  switch (raw.authentication) {
+    case 'connectionString': {
+      const parts = parseConnectionString(secret(host, raw, 'connectionString'));
+      if (parts.credential.kind === 'accountKey') host.secret(parts.credential.key);
+      if (parts.credential.kind === 'sas') host.secret(parts.credential.token);
+      return { ...parts, container };
+    }
+    case 'accountKey': {
+      const key = checkedKey(secret(host, raw, 'accountKey'), 'accountKey');
+      const url = endpoint(raw);
+      const account = raw.storageAccount ?? accountOf(url);
+      return { endpoint: url, container, credential: { kind: 'accountKey', account, key } };
+    }
+    case 'sas': {
+      const token = checkedSas(secret(host, raw, 'sasToken'), 'sasToken');
+      host.secret(new URLSearchParams(token).get('sig') ?? token);
+      return { endpoint: endpoint(raw), container, credential: { kind: 'sas', token } };
+    }
+    case 'anonymous':
+      return { endpoint: endpoint(raw), container, credential: { kind: 'anonymous' } };
+  }
+}
+
+function policy(raw: Raw): VersionPolicy {
+  switch (raw.versionPolicy) {
+    case 'exact':
+      return {
+        kind: 'exact',
+        version: checkedVersion(required(raw.version, 'version', 'with versionPolicy exact')),
+      };
+    case 'latestSemver':
+      return {
+        kind: 'latestSemver',
+        ...(raw.version !== undefined && { range: checkedRange(raw.version) }),
+      };
+    default:
+      return { kind: raw.versionPolicy };
+  }
+}
+
+/** Reads and checks all inputs. Throws INPUT_MISSING or INPUT_INVALID, naming the input. */
+export function readFetchInputs(host: Host): FetchInputs {
+  const raw = readInputs(host, fields);
+  const workspace = host.variable('Pipeline.Workspace') ?? host.workingFolder;
+  return {
+    source: { type: raw.source, location: azureBlob(host, raw) },
+    wanted: {
+      model: checkedModel(required(raw.model, 'model', 'to know which model is meant')),
+      policy: policy(raw),
+      files: raw.files,
+    },
+    mode: raw.mode,
+    targetFolder: raw.targetFolder ?? join(workspace, 'model'),
+    ...(raw.expectedDigest !== undefined && { expectedDigest: checkedDigest(raw.expectedDigest) }),
+  };
+}

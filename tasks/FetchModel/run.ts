@@ -1,0 +1,96 @@
+import type { Host } from '../../src/host/host.ts';
+import { deliverModel } from '../../src/model/deliver.ts';
+import type { Delivered, DeliveryPlan } from '../../src/model/delivery.ts';
+import { createLock, type ModelLock } from '../../src/model/lock.ts';
+import { recordResolved } from '../../src/model/resolve.ts';
+import { selectVersion } from '../../src/model/selection/select.ts';
+import type { Selection } from '../../src/model/selection/types.ts';
+import type { ModelStore } from '../../src/model/store.ts';
+import { lockPath } from '../../src/model/target/paths.ts';
+import { formatBytes } from '../../src/report/format.ts';
+import { type FetchInputs, readFetchInputs, type Source } from './inputs.ts';
+import { explainSelection, summaryOf } from './report.ts';
+
+/** The store's client is loaded only here: a wrong input is told without waiting for it. */
+async function openStore(source: Source): Promise<ModelStore> {
+  switch (source.type) {
+    case 'azureBlob':
+      return (await import('../../src/model/azureBlob/store.ts')).openAzureBlobStore(source.location);
+  }
+}
+
+function resolvedLock(store: ModelStore, selection: Selection): ModelLock {
+  return createLock({
+    name: selection.model,
+    version: selection.version,
+    source: store.source,
+    files: selection.files.map(({ path, stored }) => ({
+      path,
+      size: stored.size,
+      etag: stored.etag,
+      ...(stored.versionId !== undefined && { versionId: stored.versionId }),
+      name: stored.name,
+      ...(stored.sha256 !== undefined && { sha256: stored.sha256 }),
+    })),
+  });
+}
+
+function planOf(inputs: FetchInputs, resolved: ModelLock, selection: Selection): DeliveryPlan {
+  const md5 = selection.files.flatMap(({ path, stored }) =>
+    stored.md5 === undefined ? [] : [[path, stored.md5] as const],
+  );
+  return {
+    resolved,
+    md5: new Map(md5),
+    folder: inputs.targetFolder,
+    ...(inputs.expectedDigest !== undefined && { expectedDigest: inputs.expectedDigest }),
+  };
+}
+
+function setOutputs(host: Host, inputs: FetchInputs, { lock, changed }: Delivered): void {
+  host.output('modelPath', inputs.mode === 'download' ? inputs.targetFolder : '');
+  host.output('modelName', lock.name);
+  host.output('modelVersion', lock.version);
+  host.output('modelDigest', lock.digest ?? '');
+  host.output('modelSize', String(lock.size));
+  host.output('modelChanged', String(changed));
+  host.output('modelLock', lockPath(inputs.targetFolder));
+}
+
+function sayResult(host: Host, inputs: FetchInputs, delivered: Delivered): void {
+  const { lock, fetchedBytes, reusedBytes } = delivered;
+  const model = `${lock.name} ${lock.version}`;
+  if (inputs.mode === 'resolve') {
+    host.log.info(`Resolved ${model}, ${formatBytes(lock.size)}; mode resolve moves no bytes.`);
+  } else if (fetchedBytes === 0 && lock.size > 0) {
+    host.log.info(
+      `Nothing to fetch: ${inputs.targetFolder} already holds ${model}, verified; no bytes moved.`,
+    );
+  } else {
+    host.log.info(
+      `${model} is in ${inputs.targetFolder}: ${formatBytes(fetchedBytes)} fetched, ${formatBytes(reusedBytes)} already there.`,
+    );
+  }
+  host.log.info(`Digest: ${lock.digest ?? 'not known before the files are read'}`);
+}
+
+/** Resolves the model to one version, then brings it to the target folder or only records it. */
+export async function run(host: Host): Promise<void> {
+  const started = performance.now();
+  const inputs = readFetchInputs(host);
+  const store = await openStore(inputs.source);
+  host.log.info(`Looking for model '${inputs.wanted.model}' in ${store.source.url}`);
+  const selection = await selectVersion(store, inputs.wanted, host.cancelled);
+  for (const line of explainSelection(selection)) host.log.info(line);
+
+  const plan = planOf(inputs, resolvedLock(store, selection), selection);
+  const context = { store, log: host.log, signal: host.cancelled };
+  const delivered =
+    inputs.mode === 'download' ? await deliverModel(plan, context) : await recordResolved(plan);
+
+  sayResult(host, inputs, delivered);
+  setOutputs(host, inputs, delivered);
+  const seconds = (performance.now() - started) / 1000;
+  host.summary('Fetch model', summaryOf({ selection, delivered, mode: inputs.mode, seconds }));
+  host.attachment('model-delivery.model', 'model', JSON.stringify(delivered.lock));
+}
