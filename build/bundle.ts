@@ -23,6 +23,9 @@ export async function bundleTask(name: string): Promise<Metafile> {
     // Stack traces name our functions; the few kilobytes are worth it at 3 a.m.
     keepNames: true,
     legalComments: 'none',
+    // Packages made for ES modules ask where they are; CommonJS has no import.meta.
+    define: { 'import.meta.url': 'bundleUrl' },
+    banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
     metafile: true,
     logLevel: 'error',
   });
