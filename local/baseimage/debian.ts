@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { createGzip } from 'node:zlib';
 import { DeliveryError } from '../../src/errors.ts';
 import type { LocalContext } from '../lib/context.ts';
-import { ensureSystemPackages, type SystemPackage } from '../services/packages.ts';
+import { baseImagePackages, ensureSystemPackages } from '../services/packages.ts';
 import { withLock } from '../toolchain/lock.ts';
 
 /** A layer in the cache folder. */
@@ -27,12 +27,6 @@ export interface BuiltLayer {
 
 /** Every file's time: the same packages give the same bytes on any day. Seconds since 1970. */
 export const sourceDate = 1_700_000_000;
-
-/** What the base image is made with where no public registry can be reached. */
-export const baseImagePackages: readonly SystemPackage[] = [
-  { name: 'mmdebstrap', purpose: 'the base image with Python, where Docker Hub cannot be reached' },
-  { name: 'debian-archive-keyring', purpose: "the signatures of the base image's packages" },
-];
 
 const customisation = fileURLToPath(new URL('customise.sh', import.meta.url));
 

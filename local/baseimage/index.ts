@@ -1,22 +1,18 @@
 import { createReadStream } from 'node:fs';
+import { Readable } from 'node:stream';
 import { explain } from '../../src/errors.ts';
+import { createRegistryClient, type RegistryClient } from '../../src/oci/client.ts';
 import { digestOf } from '../../src/oci/documents.ts';
 import { type ImageConfig, type Manifest, mediaTypes, type Platform } from '../../src/oci/types.ts';
 import type { LocalContext } from '../lib/context.ts';
 import type { RegistryEndpoint } from '../lib/endpoints.ts';
 import { type BuiltLayer, debianLayer, recipeDigest, sourceDate } from './debian.ts';
-import { copyImage } from './official.ts';
-import {
-  localRepository,
-  publicRepository,
-  pushBlob,
-  pushManifest,
-  type Repository,
-  readManifest,
-} from './push.ts';
+import { copyImage, reachDockerHub } from './official.ts';
 
 const repository = 'python';
 const tag = '3.11-slim-bookworm';
+/** For the whole image. */
+const longestMs = 600_000;
 const recipeAnnotation = 'dev.model-delivery.recipe';
 
 /** The base image as it lies in the local registry. */
@@ -51,7 +47,7 @@ function imageConfig(layer: BuiltLayer): ImageConfig {
   };
 }
 
-async function pushDebian(context: LocalContext, target: Repository): Promise<string> {
+async function pushDebian(context: LocalContext, target: RegistryClient): Promise<string> {
   const layer = await debianLayer(context);
   const config = Buffer.from(JSON.stringify(imageConfig(layer)));
   const manifest: Manifest = {
@@ -61,30 +57,32 @@ async function pushDebian(context: LocalContext, target: Repository): Promise<st
     layers: [{ mediaType: mediaTypes.layerGzip, digest: layer.digest, size: layer.size }],
     annotations: { [recipeAnnotation]: layer.recipe },
   };
-  await pushBlob(target, layer, async () => createReadStream(layer.file));
-  await pushBlob(target, manifest.config, async () => config);
-  const content = Buffer.from(JSON.stringify(manifest));
-  await pushManifest(target, tag, { content, mediaType: manifest.mediaType });
-  return digestOf(content);
+  await target.pushBlob(repository, { ...layer, open: (start) => createReadStream(layer.file, { start }) });
+  await target.pushBlob(repository, {
+    ...manifest.config,
+    open: (start) => Readable.from([config.subarray(start)]),
+  });
+  const { mediaType } = manifest;
+  return target.putManifest(repository, tag, { mediaType, content: JSON.stringify(manifest) });
 }
 
 /** The image that the registry has already, unless another recipe made it. */
-async function present(target: Repository): Promise<Omit<BaseImage, 'reference'> | undefined> {
-  const stored = await readManifest(target, tag);
-  if (stored === undefined) return undefined;
-  const { annotations } = JSON.parse(stored.content.toString('utf8')) as Manifest;
-  const recipe = annotations?.[recipeAnnotation];
+async function present(target: RegistryClient): Promise<Omit<BaseImage, 'reference'> | undefined> {
+  const stored = await target.findManifest(repository, tag);
+  if (stored?.kind !== 'image') return undefined;
+  const recipe = stored.manifest.annotations?.[recipeAnnotation];
   if (recipe === undefined) return { digest: stored.digest, origin: 'docker.io' };
   return recipe === (await recipeDigest()) ? { digest: stored.digest, origin: 'debian' } : undefined;
 }
 
-async function bring(context: LocalContext, target: Repository): Promise<Omit<BaseImage, 'reference'>> {
-  const source = publicRepository('https://registry-1.docker.io', `library/${repository}`);
+async function bring(context: LocalContext, target: RegistryClient): Promise<Omit<BaseImage, 'reference'>> {
   try {
-    return { digest: await copyImage(source, target, tag, machinePlatform()), origin: 'docker.io' };
+    const registry = await reachDockerHub(AbortSignal.timeout(longestMs));
+    const source = { registry, repository: `library/${repository}`, tag, platform: machinePlatform() };
+    return { digest: await copyImage(source, target, repository), origin: 'docker.io' };
   } catch (error) {
     const [reason] = explain(error).split('\n');
-    context.say(`Docker Hub's ${repository}:${tag} cannot be copied (${reason}).`);
+    context.say(`Docker Hub gives no ${repository}:${tag} (${reason}): Debian's packages make one.`);
     return { digest: await pushDebian(context, target), origin: 'debian' };
   }
 }
@@ -94,7 +92,13 @@ async function bring(context: LocalContext, target: Repository): Promise<Omit<Ba
  * official image where Docker Hub can be reached, else one of the same name and shape from Debian packages.
  */
 export async function ensureBaseImage(context: LocalContext, registry: RegistryEndpoint): Promise<BaseImage> {
-  const target = localRepository(registry, repository);
+  const target = createRegistryClient({
+    registryUrl: registry.url,
+    credentials: registry,
+    pushTo: repository,
+    signal: AbortSignal.timeout(longestMs),
+    userAgent: 'model-delivery-local',
+  });
   const image = (await present(target)) ?? (await bring(context, target));
   return { reference: `${registry.host}/${repository}:${tag}`, ...image };
 }

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { access, rm, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { DeliveryError } from '../../src/errors.ts';
+import { clusterPackages } from '../cluster/packages.ts';
 import type { LocalContext } from '../lib/context.ts';
 
 const run = promisify(execFile);
@@ -13,6 +14,29 @@ export interface SystemPackage {
   /** What it is for, as the person who is asked to install it reads it. */
   readonly purpose: string;
 }
+
+/** What the base image is made with where no public registry can be reached. */
+export const baseImagePackages: readonly SystemPackage[] = [
+  { name: 'mmdebstrap', purpose: 'the base image with Python, where Docker Hub cannot be reached' },
+  { name: 'debian-archive-keyring', purpose: "the signatures of the base image's packages" },
+];
+
+/** What the steps of a pipeline find on a hosted agent, too. */
+const agentPackages: readonly SystemPackage[] = [
+  { name: 'python3-venv', purpose: "the application's tests" },
+  { name: 'python3-pip', purpose: "the application's dependencies" },
+  { name: 'git', purpose: 'the checkout of pipelines' },
+];
+
+const isRootOnLinux = process.platform === 'linux' && process.getuid?.() === 0;
+
+/**
+ * What the demo and the tests need beside Node and Go. Elsewhere than as root on Linux nothing is installed:
+ * the cluster is the user's own then, and each part says itself what it lacks.
+ */
+export const systemPackages: readonly SystemPackage[] = isRootOnLinux
+  ? [...clusterPackages, ...baseImagePackages, ...agentPackages]
+  : [];
 
 async function exists(file: string): Promise<boolean> {
   return access(file).then(
@@ -73,7 +97,7 @@ export async function ensureSystemPackages(
   const installed = await Promise.all(packages.map(isInstalled));
   const missing = packages.filter((_, index) => !installed[index]);
   if (missing.length === 0) return;
-  if (process.getuid?.() !== 0 || !(await exists('/usr/bin/apt-get'))) throw refusal(missing);
+  if (!isRootOnLinux || !(await exists('/usr/bin/apt-get'))) throw refusal(missing);
   context.say(`Installing ${missing.map(({ name }) => name).join(', ')} (apt-get) …`);
   await withoutServiceStarts(() => install(missing)).catch((cause: unknown) => {
     throw refusal(missing, cause);
