@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import { DeliveryError } from '../../../src/errors.ts';
+import { generate } from '../../../src/kube/generate.ts';
+import { pinImage } from '../../../src/kube/imagePin.ts';
+import { parseManifests } from '../../../src/kube/manifests.ts';
+import { comparable } from '../../../src/kube/plan.ts';
+import { pullSecret, pullSecretName, withPullSecret } from '../../../src/kube/pullSecret.ts';
+import { withTrace } from '../../../src/kube/trace.ts';
+import { podTemplate } from '../../../src/kube/workload.ts';
+
+const image = `registry.example/team/app@sha256:${'a'.repeat(64)}`;
+
+function workloads(...containers: readonly (readonly [string, string])[]) {
+  const text = containers.map(([name, from], index) =>
+    JSON.stringify({
+      apiVersion: 'batch/v1',
+      kind: index % 2 === 0 ? 'CronJob' : 'Pod',
+      metadata: { name: `w${index}` },
+      spec:
+        index % 2 === 0
+          ? {
+              jobTemplate: {
+                spec: { template: { spec: { initContainers: [{ name, image: from }], containers: [] } } },
+              },
+            }
+          : { containers: [{ name, image: from }] },
+    }),
+  );
+  return parseManifests({ name: 'w.yaml', text: text.join('\n---\n') });
+}
+
+function images(manifests: ReturnType<typeof pinImage>) {
+  return manifests.map(({ object, runsImage }) => {
+    const spec = podTemplate(object)?.spec;
+    return [[...(spec?.initContainers ?? []), ...(spec?.containers ?? [])][0]?.image, runsImage];
+  });
+}
+
+describe('The image', () => {
+  it('goes to every container of the same repository, in init containers and cron jobs too', () => {
+    const pinned = pinImage(
+      workloads(['a', 'registry.example/team/app:1'], ['b', 'redis'], ['c', 'registry.example/team/app']),
+      { image },
+    );
+    assert.deepEqual(images(pinned), [
+      [image, true],
+      ['redis', false],
+      [image, true],
+    ]);
+  });
+
+  it('goes to a container that names the repository without a registry', () => {
+    const pinned = pinImage(workloads(['a', 'team/app'], ['b', 'redis']), { image });
+    assert.deepEqual(images(pinned)[0], [image, true]);
+  });
+
+  it('goes to a one-part name as manifests write it', () => {
+    const own = `registry.example/app@sha256:${'b'.repeat(64)}`;
+    assert.deepEqual(images(pinImage(workloads(['a', 'app'], ['b', 'redis']), { image: own }))[0], [
+      own,
+      true,
+    ]);
+  });
+
+  it('goes to the only container whatever its image says', () => {
+    assert.deepEqual(images(pinImage(workloads(['a', '#{placeholder}#']), { image })), [[image, true]]);
+  });
+
+  it('goes to the named container alone', () => {
+    const pinned = pinImage(workloads(['a', 'team/app'], ['b', 'redis']), { image, container: 'b' });
+    assert.deepEqual(images(pinned), [
+      ['team/app', false],
+      [image, true],
+    ]);
+  });
+
+  it('that fits no container is refused, and the containers are listed', () => {
+    assert.throws(
+      () => pinImage(workloads(['a', 'nginx'], ['b', 'redis']), { image }),
+      (error: unknown) => {
+        assert.ok(error instanceof DeliveryError);
+        assert.equal(error.code, 'CONTAINER_NOT_FOUND');
+        assert.match(error.remedy, /'a' of CronJob 'w0' \(nginx\), 'b' of Pod 'w1' \(redis\)/);
+        return true;
+      },
+    );
+  });
+});
+
+describe("The run's trace", () => {
+  const application = {
+    name: 'web',
+    replicas: 2,
+    port: 8080,
+    service: { type: 'LoadBalancer', port: 80 },
+    requests: {},
+    limits: {},
+  } as const;
+  const trace = { image, tags: ['42'], model: { name: 'm', version: 'v7' }, pipeline: 'nightly', run: '9' };
+
+  it('stands on the workload and its pods, with a cause for the rollout history', () => {
+    const [deployment] = generate(application, image);
+    assert.ok(deployment);
+    const traced = withTrace(deployment.object, trace);
+    assert.equal(
+      traced.metadata.annotations?.['kubernetes.io/change-cause'],
+      `${image}, model m v7 by nightly 9`,
+    );
+    assert.equal(podTemplate(traced)?.metadata?.annotations?.['model-delivery/model-version'], 'v7');
+  });
+
+  it('is no difference by itself, so that another run of the same state changes nothing', () => {
+    const [deployment] = generate(application, image);
+    assert.ok(deployment);
+    const first = withTrace(deployment.object, trace);
+    const second = withTrace(deployment.object, { ...trace, run: '10' });
+    assert.deepEqual(comparable(first), comparable(second));
+    const [other] = generate({ ...application, replicas: 3 }, image);
+    assert.ok(other);
+    assert.notDeepEqual(comparable(first), comparable(withTrace(other.object, trace)));
+  });
+});
+
+describe('The pull secret', () => {
+  it('has the same name at every run and is added to the pods once', () => {
+    const secret = pullSecret('registry.example:5000', { username: 'u', password: 'p' });
+    assert.equal(secret.object.metadata.name, pullSecretName('registry.example:5000'));
+    assert.match(secret.object.metadata.name, /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/);
+    const [pod] = parseManifests({
+      name: 'p',
+      text: JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { name: 'p' },
+        spec: { containers: [] },
+      }),
+    });
+    assert.ok(pod);
+    const twice = withPullSecret(withPullSecret(pod.object, 's'), 's');
+    assert.deepEqual(podTemplate(twice)?.spec?.imagePullSecrets, [{ name: 's' }]);
+  });
+
+  it('holds the credentials as the kubelet reads them', () => {
+    const data = pullSecret('docker.io', { username: 'u', password: 'p' }).object['data'] as Record<
+      string,
+      string
+    >;
+    const document = JSON.parse(
+      Buffer.from(data['.dockerconfigjson'] ?? '', 'base64').toString('utf8'),
+    ) as object;
+    assert.deepEqual(document, {
+      auths: {
+        'https://index.docker.io/v1/': {
+          username: 'u',
+          password: 'p',
+          auth: Buffer.from('u:p').toString('base64'),
+        },
+      },
+    });
+  });
+});

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { unreachable } from '../../../src/kube/networkError.ts';
+import { apiError, type Status } from '../../../src/kube/statusError.ts';
+
+const call = { verb: 'apply', what: "Deployment 'web' in namespace 'shop'" };
+
+function explained(code: number, status: Status) {
+  const error = apiError(call, code, status);
+  return { code: error.code, text: `${error.message} ${error.remedy}` };
+}
+
+describe("The API server's refusal", () => {
+  it('of a missing right names the verb, the resource and the namespace to grant', () => {
+    const message =
+      'deployments.apps "web" is forbidden: User "system:serviceaccount:ci:bot" cannot patch resource "deployments" in API group "apps" in the namespace "shop"';
+    const { code, text } = explained(403, { message, reason: 'Forbidden' });
+    assert.equal(code, 'CLUSTER_FORBIDDEN');
+    assert.match(text, /'system:serviceaccount:ci:bot' may not patch deployments in namespace 'shop'/);
+    assert.match(text, /verb 'patch' on resource 'deployments' of API group 'apps' by a Role/);
+  });
+
+  it('of wrong credentials says so', () => {
+    assert.equal(explained(401, { message: 'Unauthorized' }).code, 'CLUSTER_UNAUTHENTICATED');
+  });
+
+  it('of fields names each field', () => {
+    const causes = [{ field: 'spec.template.spec.containers[0].image', message: 'Required value' }];
+    const { code, text } = explained(422, { reason: 'Invalid', details: { causes } });
+    assert.equal(code, 'MANIFEST_INVALID');
+    assert.match(text, /spec\.template\.spec\.containers\[0\]\.image: Required value/);
+  });
+
+  it('of an immutable field says that another name is needed', () => {
+    const causes = [{ field: 'spec.selector', message: 'Invalid value: field is immutable' }];
+    assert.match(explained(422, { details: { causes } }).text, /immutable field cannot be changed in place/);
+  });
+
+  it('of a conflict names the other tool and the way out', () => {
+    const causes = [
+      { reason: 'FieldManagerConflict', message: 'conflict with "helm"', field: '.spec.replicas' },
+    ];
+    const { code, text } = explained(409, { details: { causes } });
+    assert.equal(code, 'APPLY_CONFLICT');
+    assert.match(text, /\.spec\.replicas \(conflict with "helm"\).*forceConflicts: true/);
+  });
+
+  it('of an unknown namespace names the input', () => {
+    const { code, text } = explained(404, { message: 'namespaces "shop" not found' });
+    assert.equal(code, 'NAMESPACE_NOT_FOUND');
+    assert.match(text, /createNamespace: true/);
+  });
+
+  it('by an admission webhook names the webhook', () => {
+    const message = 'admission webhook "policy.example" denied the request: no latest tag';
+    assert.match(explained(400, { message }).text, /'policy\.example' refuses .*no latest tag/);
+  });
+
+  it('for the quota is no missing right', () => {
+    const message = 'deployments.apps "web" is forbidden: exceeded quota: small';
+    assert.equal(explained(403, { message }).code, 'QUOTA_EXCEEDED');
+  });
+});
+
+describe('An API server that cannot be reached', () => {
+  const access = {
+    origin: 'context x of the kubeconfig',
+    server: 'https://api.example:6443',
+    skipTlsVerify: false,
+  };
+  const failed = (code: string) => unreachable(access, Object.assign(new Error(code), { code }));
+
+  it('is told apart by name, port and certificate', () => {
+    assert.match(failed('ENOTFOUND').remedy, /'api\.example:6443' is not resolved/);
+    assert.match(failed('ECONNREFUSED').remedy, /Nothing listens/);
+    assert.equal(failed('SELF_SIGNED_CERT_IN_CHAIN').code, 'CLUSTER_TLS');
+    assert.equal(failed('UND_ERR_CONNECT_TIMEOUT').code, 'CLUSTER_UNREACHABLE');
+  });
+});
