@@ -1,0 +1,3 @@
+module model-delivery/local/cluster/pause
+
+go 1.21
