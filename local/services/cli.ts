@@ -1,15 +1,9 @@
 import { createContext, type LocalContext } from '../lib/context.ts';
-import {
-  type ServicePart,
-  serviceLine,
-  serviceParts,
-  servicesStatus,
-  startServices,
-  stopServices,
-} from './index.ts';
+import { type ServicePart, serviceParts, servicesStatus, startServices, stopServices } from './index.ts';
+import { serviceLine } from './parts.ts';
 
 /** What the pipelines need; the Docker engine is for images from a Dockerfile alone. */
-const usualParts = serviceParts.filter((part) => part !== 'docker');
+const usualParts: readonly ServicePart[] = serviceParts.filter((part) => part !== 'docker');
 const usage = `npm run services -- start [${serviceParts.join('|')} …] | stop | status`;
 
 function isPart(name: string): name is ServicePart {
@@ -36,13 +30,7 @@ async function stop(context: LocalContext): Promise<number> {
 
 async function status(context: LocalContext): Promise<number> {
   for (const { part, running, address } of await servicesStatus(context)) {
-    const line = serviceLine(
-      running ? '✔' : '·',
-      part,
-      (running && address) || '',
-      running ? 'running' : 'stopped',
-    );
-    console.log(line);
+    console.log(serviceLine(running ? '✔' : '·', part, address ?? '', running ? 'running' : 'stopped'));
   }
   return 0;
 }

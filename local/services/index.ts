@@ -1,96 +1,96 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { formatSeconds } from '../../src/report/format.ts';
+import { canBuildCluster, startCluster, stopCluster } from '../cluster/cluster.ts';
+import { ensureNetwork } from '../cluster/network.ts';
+import { clusterPackages } from '../cluster/packages.ts';
 import type { LocalContext } from '../lib/context.ts';
-import { daemonRuns } from '../lib/daemon.ts';
-import type { DockerEndpoint, RegistryEndpoint, StorageEndpoint } from '../lib/endpoints.ts';
+import type { ClusterEndpoint, RegistryEndpoint } from '../lib/endpoints.ts';
 import { registryBinary } from '../toolchain/registry.ts';
 import { startDocker, stopDocker } from './docker.ts';
+import { ensureSystemPackages } from './packages.ts';
+import { type LocalServices, type ServicePart, serviceAddress, serviceLine, serviceParts } from './parts.ts';
 import { startRegistry, stopRegistry } from './registry.ts';
 import { readEndpoints, removeEndpoints, serviceFolder, writeEndpoints } from './state.ts';
 import { startStorage, stopStorage } from './storage.ts';
 
-/** What can be started by itself. */
-export const serviceParts = ['storage', 'registry', 'docker'] as const;
-export type ServicePart = (typeof serviceParts)[number];
+export { type LocalServices, type ServicePart, serviceParts } from './parts.ts';
+export { type ServiceStatus, servicesStatus } from './status.ts';
 
-/** Where the started services answer. */
-export interface LocalServices {
-  readonly storage?: StorageEndpoint;
-  readonly registry?: RegistryEndpoint;
-  readonly docker?: DockerEndpoint;
-}
-
-export interface ServiceStatus {
-  readonly part: ServicePart;
-  readonly running: boolean;
-  /** Where it answers, or answered last. */
-  readonly address: string | undefined;
-}
-
-const addresses: { readonly [P in ServicePart]: (services: LocalServices) => string | undefined } = {
-  storage: ({ storage }) => storage?.blobEndpoint,
-  registry: ({ registry }) => registry?.url,
-  docker: ({ docker }) => docker?.socket,
-};
-
-const starts: { readonly [P in ServicePart]: (context: LocalContext) => Promise<LocalServices> } = {
-  storage: async (context) => ({ storage: await startStorage(context) }),
-  registry: async (context) => ({
-    registry: await startRegistry(context, { binary: await registryBinary(context) }),
-  }),
-  docker: async (context) => ({ docker: await startDocker(context) }),
-};
-
-/** One line a service: tick, name, address, time. */
-export function serviceLine(mark: string, part: ServicePart, address: string, note: string): string {
-  return `${mark} ${part.padEnd(8)}  ${address}  ${note}`;
-}
-
-async function start(context: LocalContext, part: ServicePart): Promise<LocalServices> {
+/** Says what was started, where it answers, and how long it took. */
+async function timed<P extends ServicePart, T extends NonNullable<LocalServices[P]>>(
+  context: LocalContext,
+  part: P,
+  start: () => Promise<T>,
+): Promise<T> {
   const started = performance.now();
-  const services = await starts[part](context);
+  const endpoint = await start();
   const seconds = formatSeconds((performance.now() - started) / 1000);
-  context.say(serviceLine('✔', part, addresses[part](services) ?? '', seconds));
-  return services;
+  context.say(serviceLine('✔', part, serviceAddress({ [part]: endpoint }, part) ?? '', seconds));
+  return endpoint;
+}
+
+/** The cluster's own network, where one is built: pods and this machine reach the registry there under one name. */
+async function clusterAddress(context: LocalContext): Promise<string | undefined> {
+  if (!canBuildCluster() || process.env['MODEL_DELIVERY_KUBECONFIG']) return undefined;
+  await ensureSystemPackages(context, clusterPackages);
+  return (await ensureNetwork(context)).hostAddress;
+}
+
+async function startPrivateRegistry(context: LocalContext, withCluster: boolean): Promise<RegistryEndpoint> {
+  const address = withCluster ? await clusterAddress(context) : undefined;
+  const binary = await registryBinary(context);
+  return startRegistry(context, address === undefined ? { binary } : { binary, address });
+}
+
+async function startClusterWith(
+  context: LocalContext,
+  registry: Promise<RegistryEndpoint>,
+): Promise<ClusterEndpoint> {
+  const { host } = await registry;
+  return timed(context, 'cluster', () => startCluster(context, { insecureRegistries: [host] }));
+}
+
+async function startEach(context: LocalContext, wanted: ReadonlySet<ServicePart>): Promise<LocalServices> {
+  const hasCluster = wanted.has('cluster');
+  const storage = wanted.has('storage') ? timed(context, 'storage', () => startStorage(context)) : undefined;
+  const docker = wanted.has('docker') ? timed(context, 'docker', () => startDocker(context)) : undefined;
+  const registry =
+    hasCluster || wanted.has('registry')
+      ? timed(context, 'registry', () => startPrivateRegistry(context, hasCluster))
+      : undefined;
+  const cluster = hasCluster && registry ? startClusterWith(context, registry) : undefined;
+  // Settled first, not raced: after a failure no start goes on behind the caller's back.
+  await Promise.allSettled([storage, docker, registry, cluster]);
+  const started = {
+    storage: await storage,
+    docker: await docker,
+    registry: await registry,
+    cluster: await cluster,
+  };
+  return Object.fromEntries(Object.entries(started).filter(([, endpoint]) => endpoint !== undefined));
 }
 
 /**
- * Starts the named services, or leaves those that run, and gives their endpoints. They are kept in
- * `<stateFolder>/services.json` too, which only its owner may read: it holds keys.
+ * Starts the named services, or leaves those that run, and gives their endpoints; a cluster comes with the registry
+ * that it pulls from. They are kept in `<stateFolder>/services.json` too, which only its owner may read: it holds
+ * keys.
  */
 export async function startServices(
   context: LocalContext,
   parts: readonly ServicePart[],
 ): Promise<LocalServices> {
   await mkdir(context.logFolder, { recursive: true });
-  // Settled, not raced: after a failure no start goes on behind the caller's back.
-  const results = await Promise.allSettled(parts.map((part) => start(context, part)));
-  const services: LocalServices = Object.assign(
-    {},
-    ...results.map((result) => (result.status === 'fulfilled' ? result.value : {})),
-  );
-  await writeEndpoints(context, { ...(await readEndpoints<LocalServices>(context)), ...services });
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
+  const services = await startEach(context, new Set(parts));
+  await writeEndpoints(context, { ...(await readEndpoints(context)), ...services });
   return services;
 }
 
 /** Ends every service of this context and removes its data; logs stay. Works after any of them was killed. */
 export async function stopServices(context: LocalContext): Promise<void> {
+  // The registry listens in the cluster's network, so it ends before that goes.
   await Promise.all([stopStorage(context), stopRegistry(context), stopDocker(context)]);
+  await stopCluster(context);
   await removeEndpoints(context);
   const folders = serviceParts.map((part) => serviceFolder(context, part));
   await Promise.all(folders.map((path) => rm(path, { recursive: true, force: true })));
-}
-
-/** Which services run, and where. */
-export async function servicesStatus(context: LocalContext): Promise<readonly ServiceStatus[]> {
-  const services = (await readEndpoints<LocalServices>(context)) ?? {};
-  return Promise.all(
-    serviceParts.map(async (part) => ({
-      part,
-      running: await daemonRuns(context, part),
-      address: addresses[part](services),
-    })),
-  );
 }

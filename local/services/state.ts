@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { LocalContext } from '../lib/context.ts';
 import { freePort } from '../lib/ports.ts';
+import type { LocalServices } from './parts.ts';
 
 /** The folder of one service: its settings, its configuration, its data. */
 export function serviceFolder(context: LocalContext, service: string): string {
@@ -40,13 +41,13 @@ function endpointsFile(context: LocalContext): string {
   return join(context.stateFolder, 'services.json');
 }
 
-/** The endpoints of the services that were started last; undefined after a stop. */
-export function readEndpoints<T>(context: LocalContext): Promise<T | undefined> {
-  return readJson(endpointsFile(context));
+/** The endpoints of the services that were started last; none after a stop. */
+export async function readEndpoints(context: LocalContext): Promise<LocalServices> {
+  return (await readJson<LocalServices>(endpointsFile(context))) ?? {};
 }
 
 /** Keeps {@link readEndpoints}'s value. */
-export async function writeEndpoints(context: LocalContext, endpoints: object): Promise<void> {
+export async function writeEndpoints(context: LocalContext, endpoints: LocalServices): Promise<void> {
   await writePrivate(endpointsFile(context), JSON.stringify(endpoints, null, 2));
 }
 
