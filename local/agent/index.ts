@@ -67,7 +67,10 @@ export async function runPipeline(options: PipelineOptions): Promise<PipelineRes
     });
   record('Running');
   run.printer.start(`${run.pipeline.file}  run ${run.state.buildNumber}`, run.pipeline.notes);
-  const stages = await runStages(run);
+  const stages = await runStages(run).catch((error: unknown) => {
+    record('Failed');
+    throw error;
+  });
   const result = resultOf(run, stages, (performance.now() - started) / 1000);
   record(result.result);
   for (const folder of [run.folders.tools, join(run.folders.work, '_tasks')])

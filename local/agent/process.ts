@@ -36,6 +36,8 @@ export interface ProcessEnd {
   /** 128 + n when signal n ended it, as shells count. */
   readonly exitCode: number;
   readonly canceled: boolean;
+  /** Set when processes of its group live on, such as a server started in the background. */
+  readonly leftGroup?: number | undefined;
 }
 
 const signalNumbers: Readonly<Record<string, number>> = { SIGINT: 2, SIGKILL: 9, SIGTERM: 15 };
@@ -75,10 +77,29 @@ async function drain(child: ChildProcess, closed: Promise<unknown>): Promise<voi
   child.stderr?.destroy();
 }
 
+/** Kills what is left of a process's group. */
+export function killGroup(pid: number): void {
+  if (process.platform === 'win32') return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // Nothing is left.
+  }
+}
+
+function groupLives(pid: number | undefined): boolean {
+  if (pid === undefined || process.platform === 'win32') return false;
+  try {
+    process.kill(-pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Runs a process to its end and gives its output line by line. On abort: SIGINT, SIGTERM, SIGKILL, each after
- * its time. Whatever it leaves running in its group is killed, as the agent does at the end of a job.
- * Throws what spawn reports when the command cannot be started.
+ * its time. Throws what spawn reports when the command cannot be started.
  */
 export async function runProcess(options: ProcessOptions): Promise<ProcessEnd> {
   options.signal.throwIfAborted();
@@ -103,8 +124,8 @@ export async function runProcess(options: ProcessOptions): Promise<ProcessEnd> {
     const canceled = options.signal.aborted;
     if (canceled) send(child, 'SIGKILL', 'group');
     await drain(child, Promise.all(readers));
-    send(child, 'SIGKILL', 'group');
-    return { exitCode: code ?? 128 + (signalNumbers[signal ?? ''] ?? 0), canceled };
+    const exitCode = code ?? 128 + (signalNumbers[signal ?? ''] ?? 0);
+    return { exitCode, canceled, ...(groupLives(child.pid) ? { leftGroup: child.pid } : {}) };
   } finally {
     options.signal.removeEventListener('abort', onAbort);
   }

@@ -21,7 +21,47 @@ function unknown(what: string, name: string, offset: number, known: readonly str
   );
 }
 
+/** What an expression may name at its place in the file. */
+export interface KnownNames {
+  readonly objects: readonly string[];
+  readonly statusFunctions: readonly string[];
+}
+
 type Call = Extract<Expression, { kind: 'call' }>;
+
+function checkCall(call: Call, names: KnownNames): void {
+  const name = call.name.toLowerCase();
+  if (names.statusFunctions.includes(name)) return;
+  const lazy = name === 'and' || name === 'or' ? { least: 2, most: Number.POSITIVE_INFINITY } : undefined;
+  const known = lazy ?? functions[name];
+  if (known === undefined)
+    throw unknown('function', call.name, call.offset, [
+      'and',
+      'or',
+      ...Object.keys(functions),
+      ...names.statusFunctions,
+    ]);
+  if (call.args.length >= known.least && call.args.length <= known.most) return;
+  const wanted = known.least === known.most ? `${known.least}` : `at least ${known.least}`;
+  throw new ExpressionError(
+    `${call.name} has ${call.args.length} argument(s)`,
+    call.offset,
+    `It takes ${wanted}.`,
+  );
+}
+
+/** Refuses what could not be evaluated, before anything runs. Throws {@link ExpressionError}. */
+export function checkExpression(expression: Expression, names: KnownNames): void {
+  if (expression.kind === 'call') {
+    checkCall(expression, names);
+    for (const argument of expression.args) checkExpression(argument, names);
+  } else if (expression.kind === 'index') {
+    checkExpression(expression.object, names);
+    checkExpression(expression.index, names);
+  } else if (expression.kind === 'name' && !names.objects.includes(expression.name.toLowerCase())) {
+    throw unknown('object', expression.name, expression.offset, names.objects);
+  }
+}
 
 function evaluateCall(call: Call, context: ExpressionContext): Value {
   const name = call.name.toLowerCase();
@@ -31,18 +71,7 @@ function evaluateCall(call: Call, context: ExpressionContext): Value {
   const status = context.statusFunctions[name];
   if (status !== undefined) return status(args.map(toText));
   const known = functions[name];
-  if (known === undefined) {
-    const names = ['and', 'or', ...Object.keys(functions), ...Object.keys(context.statusFunctions)];
-    throw unknown('function', call.name, call.offset, names);
-  }
-  if (args.length < known.least || args.length > known.most) {
-    const wanted = known.least === known.most ? `${known.least}` : `at least ${known.least}`;
-    throw new ExpressionError(
-      `${call.name} has ${args.length} argument(s)`,
-      call.offset,
-      `It takes ${wanted}.`,
-    );
-  }
+  if (known === undefined) throw unknown('function', call.name, call.offset, Object.keys(functions));
   return known.call(args);
 }
 

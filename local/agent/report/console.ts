@@ -37,7 +37,7 @@ function liveLine(screen: Screen, style: Style): LiveLine {
   const draw = (): void => {
     const seconds = formatSeconds((performance.now() - started) / 1000);
     const text = `${spinner[frame % spinner.length] ?? ''} ${shown} (${seconds})`;
-    screen.write(`\r\u001b[2K${style.dim(text.slice(0, Math.max(10, (screen.columns ?? 80) - 1)))}`);
+    screen.write(`\r\u001b[2K${style.dim(text.slice(0, Math.max(10, (screen.columns || 80) - 1)))}`);
     frame += 1;
   };
   return {

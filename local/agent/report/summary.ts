@@ -43,7 +43,10 @@ function testLines(result: PipelineResult, style: Style): string[] {
 
 /** The end of a run's log: the table of steps, what it left, and its result. */
 export function summaryLines(result: PipelineResult, style: Style): string[] {
-  const outputs = Object.entries(result.outputs).map(([name, value]) => [style.dim(name), value]);
+  const outputs = Object.entries(result.outputs).map(([name, value]) => [
+    style.dim(name),
+    value.replace(/\r?\n/g, ' ⏎ '),
+  ]);
   return [
     '',
     ...stepTable(result, style),

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { delimiter } from 'node:path';
 import { DeliveryError } from '../../../src/errors.ts';
 import { type ProcessEnd, runProcess } from '../process.ts';
@@ -54,6 +55,13 @@ export interface ChildOptions {
 export async function runChild(step: StepContext, options: ChildOptions): Promise<ProcessEnd> {
   const { cancelTimes } = step.job.run;
   if (step.signal.aborted) throw new StepCanceled();
+  if (!existsSync(options.cwd))
+    throw new DeliveryError({
+      code: 'WORKING_DIRECTORY_MISSING',
+      side: 'input',
+      message: `The working directory ${options.cwd} does not exist.`,
+      remedy: "Check 'workingDirectory', and that an earlier step makes that folder.",
+    });
   const end = await runProcess({ ...options, signal: step.signal, cancelTimes }).catch((cause: unknown) => {
     throw new DeliveryError({
       code: 'COMMAND_MISSING',
@@ -63,6 +71,7 @@ export async function runChild(step: StepContext, options: ChildOptions): Promis
       cause,
     });
   });
+  if (end.leftGroup !== undefined) step.job.leftGroups.push(end.leftGroup);
   if (end.canceled) throw new StepCanceled();
   return end;
 }

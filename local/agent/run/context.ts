@@ -74,6 +74,8 @@ export interface JobContext {
   readonly job: Job;
   readonly folders: JobFolders;
   readonly variables: Variables;
+  /** Process groups that steps left running; they end with the job, as on the agent. */
+  readonly leftGroups: number[];
   /** Newest last. */
   readonly prependedPaths: string[];
   /** `Agent.JobStatus`. */

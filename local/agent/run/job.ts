@@ -1,12 +1,11 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { evaluate } from '../expressions/evaluate.ts';
-import { parseExpression } from '../expressions/parser.ts';
 import { toText, type Value } from '../expressions/values.ts';
+import { killGroup } from '../process.ts';
 import { type JobResult, mergeResults, type StepResult, type TaskResult } from '../results.ts';
 import { createVariables, type Variables } from '../variables.ts';
 import type { Job, Stage, VariableDeclaration } from '../yaml/model.ts';
-import { located } from '../yaml/scope.ts';
 import type { JobContext, JobFolders, RunContext } from './context.ts';
 import { planJob } from './plan.ts';
 import { type JobSignals, runStep, setStatus } from './step.ts';
@@ -40,10 +39,10 @@ function startValue(
   variables: Variables,
   objects: Record<string, Value>,
 ): string {
-  const [, source] = /^\s*\$\[(.*)\]\s*$/s.exec(declaration.value) ?? [];
-  if (source === undefined) return declaration.value;
+  const { expression } = declaration;
+  if (expression === undefined) return declaration.value;
   const context = { objects: { variables: variables.lookup(), ...objects }, statusFunctions: {} };
-  return located(declaration.source, 2, () => toText(evaluate(parseExpression(source), context)));
+  return toText(evaluate(expression, context));
 }
 
 /** The variables of a job before its first step; those given from outside hide those of the file. */
@@ -123,6 +122,7 @@ export async function runJob(
     job,
     folders,
     variables,
+    leftGroups: [],
     prependedPaths: [],
     status: 'Succeeded',
   };
@@ -138,9 +138,11 @@ export async function runJob(
     if (signals.cancel.aborted) setStatus(context, 'Canceled');
   } finally {
     signals.stop();
+    for (const group of context.leftGroups) killGroup(group);
     await removeFolders(folders);
   }
-  if (signals.timedOut()) run.printer.skipped(job.displayName, `ran longer than ${job.timeoutMinutes} min`);
+  if (signals.timedOut())
+    run.printer.line(`##[error]Job ${job.displayName} ran longer than its ${job.timeoutMinutes} min.`);
   const status = context.status === 'Failed' && job.continueOnError ? 'SucceededWithIssues' : context.status;
   const seconds = (performance.now() - started) / 1000;
   return {

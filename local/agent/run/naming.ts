@@ -35,15 +35,16 @@ export function nameSteps(steps: readonly Step[]): string[] {
     if (name === undefined) continue;
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
       throw pipelineError(place, `'${name}' cannot be a step's name.`, 'Use letters, digits and _.');
-    if (taken.has(name)) throw pipelineError(place, `Two steps are named '${name}'.`, 'Rename one.');
-    taken.add(name);
+    if (taken.has(name.toLowerCase()))
+      throw pipelineError(place, `Two steps are named '${name}'.`, 'Rename one.');
+    taken.add(name.toLowerCase());
   }
   return steps.map((step) => {
     if (step.name !== undefined) return step.name;
     const base = baseName(step);
     let name = base;
-    for (let count = 1; taken.has(name); count += 1) name = `${base}${count}`;
-    taken.add(name);
+    for (let count = 1; taken.has(name.toLowerCase()); count += 1) name = `${base}${count}`;
+    taken.add(name.toLowerCase());
     return name;
   });
 }

@@ -19,7 +19,7 @@ function withImplicit(job: Job, run: RunContext): Step[] {
   const common = { ...noEnv, place };
   if (job.kind === 'job') {
     if (steps.some((step) => step.kind === 'checkout')) return [...steps];
-    return [{ ...common, kind: 'checkout', repository: 'self', path: '' }, ...steps];
+    return [{ ...common, kind: 'checkout', repository: 'self' }, ...steps];
   }
   const written = steps.some(
     (step) => step.kind === 'noDownload' || (step.kind === 'task' && /^Download/.test(step.reference)),
@@ -27,6 +27,7 @@ function withImplicit(job: Job, run: RunContext): Step[] {
   if (written) return [...steps];
   const sources = ['current', ...run.pipeline.pipelineResources.map(({ alias }) => alias)];
   const downloads = sources.map((source): Step => {
+    const path = source === 'current' ? '$(Pipeline.Workspace)' : `$(Pipeline.Workspace)/${source}`;
     const displayName =
       source === 'current' ? "Download this run's artifacts" : `Download artifacts of ${source}`;
     return {
@@ -34,7 +35,7 @@ function withImplicit(job: Job, run: RunContext): Step[] {
       displayName,
       kind: 'task',
       reference: 'DownloadPipelineArtifact@2',
-      inputs: { source },
+      inputs: { source, path },
     };
   });
   return [...downloads, ...steps];

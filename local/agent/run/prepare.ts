@@ -179,7 +179,7 @@ export async function prepareRun(options: PipelineOptions): Promise<RunContext> 
     catalog: createCatalog([options.vsix ?? []].flat(), join(work, '_tasks'), builtInLabels),
     artifacts,
     masker,
-    printer: createPrinter(options, environment),
+    printer: createPrinter(options, environment, masker),
     cancelTimes: options.cancelTimes ?? agentCancelTimes,
     retryDelayMs: options.retryDelayMs ?? ((retry) => (retry + 1) ** 2 * 1000),
     signal: options.signal ?? new AbortController().signal,

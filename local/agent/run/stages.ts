@@ -75,7 +75,8 @@ async function runJobs(
     const wanted = !run.signal.aborted && conditionHolds(job.condition, variables, objects, nodeStatus(view));
     let end: Awaited<ReturnType<typeof runJob>>;
     if (wanted) {
-      run.printer.job(variables.expand(job.displayName));
+      if (stage.displayName !== '' || stage.jobs.length > 1)
+        run.printer.job(variables.expand(job.displayName));
       end = await runJob(run, stage, job, variables);
     } else {
       const [result, reason] = whyNot(run);

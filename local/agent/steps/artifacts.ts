@@ -70,9 +70,7 @@ export async function downloadPipelineArtifact(step: StepContext, inputs: Inputs
   const wanted = inputs['artifact'] ?? '';
   if (wanted !== '' && !names.includes(wanted)) throw missing(wanted, source.what, names);
   const patterns = (inputs['itemPattern'] || '**').split(/\r?\n/).filter((pattern) => pattern.trim() !== '');
-  const root = inputs['path']
-    ? resolve(folders.workspace, inputs['path'])
-    : join(folders.workspace, source.alias);
+  const root = inputs['path'] ? resolve(folders.workspace, inputs['path']) : folders.workspace;
   for (const name of wanted === '' ? names : [wanted]) {
     const target = wanted === '' ? join(root, name) : root;
     const count = await copyMatching(run.artifacts.folderOf(source.buildId, name), target, patterns);

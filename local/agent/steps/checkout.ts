@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { formatSeconds } from '../../../src/report/format.ts';
 import { copyWorkingCopy } from '../repository.ts';
 import type { StepContext } from '../run/context.ts';
@@ -11,8 +10,7 @@ export async function runCheckout(step: StepContext, yaml: CheckoutStep): Promis
   const { run, folders } = step.job;
   if (yaml.repository === 'none') return;
   const started = performance.now();
-  const target = yaml.path === '' ? folders.sources : resolve(folders.workspace, yaml.path);
-  const files = await copyWorkingCopy(run.workingCopy, target);
+  const files = await copyWorkingCopy(run.workingCopy, folders.sources);
   const seconds = formatSeconds((performance.now() - started) / 1000);
   step.log(`${files} files of ${run.workingCopy} in ${seconds}; commit ${run.source.version}`);
 }

@@ -103,7 +103,10 @@ function unknownTask(
     message: malformed
       ? `'${reference}' is not a task reference: it must be Name@major.`
       : `Task '${reference}' is not in the extension, and it is not built in.`,
-    remedy: `Nearest: ${nearest(reference, labels, 3).join(', ')}. Known: ${labels.join(', ')}.`,
+    remedy:
+      tasks.length === 0
+        ? `Make the extension with 'npm run package', or give one with --vsix. Built in: ${builtIn.join(', ')}.`
+        : `Nearest: ${nearest(reference, labels, 3).join(', ')}. Known: ${labels.join(', ')}.`,
   });
 }
 

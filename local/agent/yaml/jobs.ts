@@ -92,7 +92,7 @@ function parseJob(tree: Tree, scope: Scope, index: number, notes: string[]): Job
   checkName(name, map.place);
   const variables = parseVariables(find(map, 'variables'), scope, notes);
   const inner = innerScope(scope, variables);
-  const condition = parseCondition(map, inner);
+  const condition = parseCondition(map, inner, ['variables', 'dependencies', 'stagedependencies']);
   return {
     name,
     displayName: readText(map, 'displayName', inner) ?? name,

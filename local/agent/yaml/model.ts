@@ -11,6 +11,8 @@ export interface VariableDeclaration {
   readonly name: string;
   readonly value: string;
   readonly readOnly: boolean;
+  /** Of `$[ ]`, which is evaluated when the job begins. */
+  readonly expression?: Expression;
   readonly source: ScalarTree;
 }
 
@@ -38,7 +40,7 @@ export type Step = StepCommon &
         readonly workingDirectory: string;
         readonly failOnStderr: boolean;
       }
-    | { readonly kind: 'checkout'; readonly repository: 'self' | 'none'; readonly path: string }
+    | { readonly kind: 'checkout'; readonly repository: 'self' | 'none' }
     | {
         readonly kind: 'task';
         /** As written: `FetchModel@1`, `publisher.extension.contribution.FetchModel@1`. */

@@ -52,7 +52,7 @@ function parseStage(tree: Tree, scope: Scope, previous: Stage | undefined, notes
     throw pipelineError(map.place, "A stage needs 'stage' (its name) and 'jobs'.", 'Write both keys.');
   const variables = parseVariables(find(map, 'variables'), scope, notes);
   const inner = innerScope(scope, variables);
-  const condition = parseCondition(map, inner);
+  const condition = parseCondition(map, inner, ['variables', 'dependencies']);
   const stage: Stage = {
     name,
     displayName: readText(map, 'displayName', inner) ?? name,

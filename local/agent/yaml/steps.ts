@@ -16,16 +16,7 @@ const common = [
   'env',
 ];
 const refused = { target: 'every step runs on this machine itself' };
-const checkoutKeys = [
-  'checkout',
-  'clean',
-  'fetchDepth',
-  'fetchTags',
-  'fetchFilter',
-  'lfs',
-  'submodules',
-  'path',
-];
+const checkoutKeys = ['checkout', 'clean', 'fetchDepth', 'fetchTags', 'fetchFilter', 'lfs', 'submodules'];
 const checkoutMore = ['persistCredentials', 'workspaceRepo', 'sparseCheckoutDirectories'];
 
 type Kind = (map: MapTree, scope: Scope) => Step;
@@ -75,7 +66,7 @@ function checkoutStep(map: MapTree, scope: Scope): Step {
       `Repository '${repository ?? ''}' cannot be checked out by a local run.`,
       "Supported: 'checkout: self' and 'checkout: none'.",
     );
-  return { ...commonOf(map, scope), kind: 'checkout', repository, path: readText(map, 'path', scope) ?? '' };
+  return { ...commonOf(map, scope), kind: 'checkout', repository };
 }
 
 /** Shorthand for a task: `publish:` is PublishPipelineArtifact@1, as the service itself expands it. */
@@ -88,16 +79,22 @@ function publishStep(map: MapTree, scope: Scope): Step {
   return { ...commonOf(map, scope), kind: 'task', reference: 'PublishPipelineArtifact@1', inputs };
 }
 
+/** `$(Pipeline.Workspace)/<artifact>`, below the resource's alias when it comes from another pipeline. */
+function defaultDownload(source: string, artifact: string): string {
+  return ['$(Pipeline.Workspace)', source === 'current' ? '' : source, artifact].filter(Boolean).join('/');
+}
+
 function downloadStep(map: MapTree, scope: Scope): Step {
   const keys = ['download', 'artifact', 'patterns', 'path', ...common];
   checkKeys(map, { what: "a 'download' step", known: keys, refused });
   const source = readText(map, 'download', scope) ?? 'current';
   if (source === 'none') return { ...commonOf(map, scope), kind: 'noDownload' };
+  const artifact = readText(map, 'artifact', scope) ?? '';
   const inputs = {
     source,
-    artifact: readText(map, 'artifact', scope) ?? '',
+    artifact,
     itemPattern: readText(map, 'patterns', scope) ?? '',
-    path: readText(map, 'path', scope) ?? '',
+    path: readText(map, 'path', scope) ?? defaultDownload(source, artifact),
   };
   return { ...commonOf(map, scope), kind: 'task', reference: 'DownloadPipelineArtifact@2', inputs };
 }
