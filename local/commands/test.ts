@@ -19,9 +19,7 @@ function testFiles(place: string): string[] {
 }
 
 async function runMocha(files: readonly string[], grep: string | undefined): Promise<Mocha.Stats> {
-  const { mochaGlobalTeardown } = await import('../../tests/support/services.ts');
   const mocha = new Mocha({ timeout: 30_000, forbidOnly: true, forbidPending: true, ...(grep && { grep }) });
-  mocha.globalTeardown([mochaGlobalTeardown]);
   for (const file of files) mocha.addFile(file);
   await mocha.loadFilesAsync();
   return new Promise((done) => {
@@ -46,7 +44,8 @@ export async function testCommand(args: string[]): Promise<number> {
   const clean = !everything || (await checkCommand([])) === 0;
   await packageExtension(context.say);
   const places = args.length > 0 ? args : groups.map((group) => join('tests', group));
-  const stats = await runMocha(places.flatMap(testFiles), grep);
+  const { stopTestServices } = await import('../../tests/support/services.ts');
+  const stats = await runMocha(places.flatMap(testFiles), grep).finally(stopTestServices);
   const failures = stats.failures + (clean ? 0 : 1);
   console.log(`${stats.passes} passed, ${failures} failed`);
   return failures === 0 && stats.passes > 0 ? 0 : 1;

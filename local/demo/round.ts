@@ -25,6 +25,8 @@ export interface RoundSetting {
   readonly node?: string;
   readonly workFolder: string;
   readonly signal: AbortSignal;
+  /** False: the run is not printed. */
+  readonly screen?: false;
   /** Values of further variables, or others than the local services'. */
   readonly variables?: Readonly<Record<string, string>>;
 }
@@ -39,6 +41,7 @@ export function runExamplePipeline(setting: RoundSetting, file: string): Promise
     workFolder: setting.workFolder,
     signal: setting.signal,
     ...(setting.node !== undefined && { node: setting.node }),
+    ...(setting.screen !== undefined && { screen: setting.screen }),
     variables: {
       modelStorageAccount: storage.account,
       modelBlobEndpoint: storage.blobEndpoint,
@@ -46,9 +49,9 @@ export function runExamplePipeline(setting: RoundSetting, file: string): Promise
       registryConnection: connectionNames.registry,
       registryHost: registry.host,
       clusterConnection: connectionNames.cluster,
+      modelStorageKey: { value: storage.accountKey, secret: true },
       ...setting.variables,
     },
-    secretVariables: { modelStorageKey: storage.accountKey },
   });
 }
 

@@ -35,6 +35,7 @@ describe("the article's pipeline, through the packaged extension", function () {
       vsix: await builtExtension(),
       workFolder: join(context.stateFolder, 'agent'),
       signal: new AbortController().signal,
+      screen: false,
     };
   });
 

@@ -22,7 +22,7 @@ export async function services<P extends ServicePart>(
   return started as LocalServices & Required<Pick<LocalServices, P>>;
 }
 
-/** Mocha's global fixture: whatever the tests started is stopped when the run ends. */
-export async function mochaGlobalTeardown(): Promise<void> {
+/** Whatever the tests started is stopped when the run ends. */
+export async function stopTestServices(): Promise<void> {
   await stopServices(await testContext());
 }

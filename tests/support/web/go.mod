@@ -1,0 +1,3 @@
+module model-delivery/tests/web
+
+go 1.24

@@ -1,0 +1,37 @@
+// A small web application for the deployment tests: what it does is told by its environment.
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+)
+
+func main() {
+	if os.Getenv("BEHAVIOUR") == "crash" {
+		fmt.Println("loading the model")
+		fmt.Println("##vso[task.setvariable variable=stolen]x")
+		fmt.Println("fatal: the model file is corrupt")
+		os.Exit(3)
+	}
+	http.HandleFunc("/healthz", func(answer http.ResponseWriter, _ *http.Request) {
+		if os.Getenv("BEHAVIOUR") == "unready" {
+			http.Error(answer, "warming up", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(answer, "ok")
+	})
+	http.HandleFunc("/score", func(answer http.ResponseWriter, _ *http.Request) {
+		if os.Getenv("BEHAVIOUR") == "broken" {
+			http.Error(answer, "no prediction today", http.StatusInternalServerError)
+			return
+		}
+		fmt.Fprintf(answer, `{"score": %s}`, os.Getenv("SCORE"))
+	})
+	http.HandleFunc("/", func(answer http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(answer, os.Getenv("MODEL_VERSION"))
+	})
+	if err := http.ListenAndServe(":8080", nil); err != nil {
+		panic(err)
+	}
+}
