@@ -33,7 +33,7 @@ installPackages();
 // `--entry FILE` runs another room's entry; every other word is a command of local/main.ts.
 const words = process.argv.slice(2);
 const entry = words[0] === '--entry' ? (words.splice(0, 2)[1] ?? '') : join('local', 'main.ts');
-const args = ['--import', 'tsx', join(root, entry), ...words];
+const args = ['--import', 'tsx/esm', join(root, entry), ...words];
 // The child handles Ctrl+C itself (it stops services cleanly); the parent only waits for its exit code.
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);
