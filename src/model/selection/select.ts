@@ -1,9 +1,9 @@
-import semver from 'semver';
 import type { ModelStore } from '../store.ts';
 import { filesNotFound, modelNotFound, versionNotFound } from './notFound.ts';
 import { compareNatural } from './order.ts';
 import { type PathFilter, pathFilter } from './patterns.ts';
 import { type Scan, scanModel, scanVersion } from './scan.ts';
+import { rankSemver } from './semantic.ts';
 import type { Candidate, Selection, Version, VersionPolicy, Wanted } from './types.ts';
 import { flatVersionName, type VersionBuilder, versionBuilder } from './version.ts';
 
@@ -111,13 +111,6 @@ async function flatFiles({ store, wanted, filter, signal }: Search): Promise<Ver
 async function latestName(search: Search): Promise<Choice> {
   const ranked = (await versionNames(search)).sort((a, b) => compareNatural(b, a));
   return chosenByName(search, ranked, `its name is the highest of ${ranked.length} in natural order`);
-}
-
-/** Versions that parse as semantic versions (a leading `v` is accepted), best first. https://semver.org */
-export function rankSemver(names: readonly string[], range = '*'): string[] {
-  return names
-    .filter((name) => semver.satisfies(name, range))
-    .sort((a, b) => semver.rcompare(a, b) || compareNatural(b, a));
 }
 
 async function latestSemver(search: Search, range: string | undefined): Promise<Choice> {
