@@ -1,6 +1,7 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { LocalContext } from '../lib/context.ts';
 import { freePort } from '../lib/ports.ts';
 import type { LocalServices } from './parts.ts';
@@ -65,8 +66,14 @@ export function canListen(address: string, port: number): Promise<boolean> {
   });
 }
 
-/** The port of the last start where it is still free, so that addresses others hold stay right; else a new one. */
+/**
+ * The port of the last start where it is still free, so that addresses others hold stay right; else a new one. It
+ * waits for it up to two seconds: a process that was killed gives its port back a moment later.
+ */
 export async function steadyPort(address: string, last: number | undefined): Promise<number> {
-  if (last !== undefined && (await canListen(address, last))) return last;
+  for (let attempt = 0; last !== undefined && attempt < 20; attempt++) {
+    if (await canListen(address, last)) return last;
+    await sleep(100);
+  }
   return freePort(address);
 }
