@@ -70,7 +70,9 @@ async function ensureKeys(context: LocalContext, settings: NodeSettings): Promis
   const known = await readFile(admin, 'utf8').catch(() => '');
   if (!known.includes(server) || !(await exists(join(keys, 'ca.crt')))) {
     await rm(folder, { recursive: true, force: true });
-    await mkdir(keys, { recursive: true, mode: 0o700 });
+    // Keys, the database and pods' volumes hold secrets.
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await mkdir(keys, { mode: 0o700 });
     const options = {
       folder: keys,
       address: settings.network.nodeAddress,

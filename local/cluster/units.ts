@@ -30,6 +30,9 @@ function etcd(program: string, state: string): Unit {
     'initial-advertise-peer-urls': peer,
     'initial-cluster': `${nodeName}=${peer}`,
     'log-level': 'warn',
+    // A member that is alone has nobody to wait for before it elects itself.
+    'heartbeat-interval': '10',
+    'election-timeout': '100',
   };
   // The data need not survive a power cut, and waiting for the disk would slow every write.
   const command = [program, 'etcd', '--unsafe-no-fsync', ...flags(options)];
@@ -44,6 +47,8 @@ function apiServer(program: string, keys: string, nodeAddress: string): Unit {
     'tls-cert-file': `${keys}/server.crt`,
     'tls-private-key-file': `${keys}/server.key`,
     'client-ca-file': `${keys}/ca.crt`,
+    'requestheader-client-ca-file': `${keys}/ca.crt`,
+    'requestheader-allowed-names': 'front-proxy',
     'authorization-mode': 'Node,RBAC',
     'enable-admission-plugins': 'NodeRestriction',
     'service-account-issuer': 'https://kubernetes.default.svc',
@@ -79,7 +84,10 @@ function controllerManagerFlags(keys: string, state: string): string[] {
   return flags({
     'root-ca-file': `${keys}/ca.crt`,
     'service-account-private-key-file': `${keys}/service-account.key`,
-    'use-service-account-credentials': 'true',
+    // One identity for all controllers: making one each takes seconds at every start.
+    'use-service-account-credentials': 'false',
+    'kube-api-qps': '200',
+    'kube-api-burst': '400',
     'flex-volume-plugin-dir': `${state}/volume-plugins`,
   });
 }

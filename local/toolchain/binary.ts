@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { LocalContext } from '../lib/context.ts';
 import { checkGo, type GoCommand, goEnvironment, runGo } from './go.ts';
 import { withLock } from './lock.ts';
@@ -10,6 +10,8 @@ export interface GoPackageSpec {
   readonly name: string;
   readonly package: string;
   readonly version: string;
+  /** How long a first build takes, in words for the person who waits. */
+  readonly duration: string;
 }
 
 /** A command whose source is a Go module of this repository; its version is the digest of its files. */
@@ -18,6 +20,7 @@ export interface GoModuleSpec {
   readonly folder: string;
   /** `-X` assignments for the linker, for example `k8s.io/component-base/version.gitVersion=v1.36.3`. */
   readonly variables?: Readonly<Record<string, string>>;
+  readonly duration: string;
 }
 
 export type GoBinarySpec = GoPackageSpec | GoModuleSpec;
@@ -67,7 +70,7 @@ async function exists(file: string): Promise<boolean> {
 async function build(context: LocalContext, spec: GoBinarySpec, target: string): Promise<void> {
   await checkGo();
   const started = Date.now();
-  context.say(`Building ${spec.name} (once for this user; kept in ${target})`);
+  context.say(`Building ${spec.name}: ${spec.duration}, once for this user (kept in ${dirname(target)})`);
   const folder = await mkdtemp(`${target}.part-`);
   try {
     await runGo({
@@ -88,6 +91,12 @@ async function build(context: LocalContext, spec: GoBinarySpec, target: string):
   context.say(`Built ${spec.name} in ${Math.round((Date.now() - started) / 1000)} s`);
 }
 
+/** Whoever holds the lock is the only one that builds: a part that lies there is of a build that was killed. */
+async function removeParts(folder: string): Promise<void> {
+  const parts = (await readdir(folder)).filter((name) => name.includes('.part-'));
+  await Promise.all(parts.map((name) => rm(join(folder, name), { recursive: true, force: true })));
+}
+
 /**
  * Path of the binary `<cacheFolder>/bin/<name>-<version>-<os>-<arch>`, built first where it is not there yet.
  * Builds of all checkouts of a user wait for each other: side by side they would compile shared packages twice.
@@ -102,7 +111,9 @@ export async function ensureGoBinary(context: LocalContext, spec: GoBinarySpec):
   const waiting = () =>
     context.say(`Waiting for another build of local services to end before ${spec.name} is built`);
   await withLock(join(folder, 'build.lock'), waiting, async () => {
-    if (!(await exists(target))) await build(context, spec, target);
+    if (await exists(target)) return;
+    await removeParts(folder);
+    await build(context, spec, target);
   });
   return target;
 }

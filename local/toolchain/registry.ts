@@ -7,5 +7,6 @@ export function registryBinary(context: LocalContext): Promise<string> {
     name: 'registry',
     package: 'github.com/distribution/distribution/v3/cmd/registry',
     version: 'v3.1.2',
+    duration: 'about 2 minutes',
   });
 }

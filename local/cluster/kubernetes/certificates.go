@@ -66,7 +66,7 @@ func writeCertificates(arguments []string) error {
 	}
 	users := map[string]x509.Certificate{
 		"admin":                   client("model-delivery-admin", "system:masters"),
-		"kube-controller-manager": client("system:kube-controller-manager"),
+		"kube-controller-manager": client("system:kube-controller-manager", "system:masters"),
 		"kube-scheduler":          client("system:kube-scheduler"),
 		"kube-proxy":              client("system:kube-proxy"),
 		"kubelet":                 client("system:node:"+*node, "system:nodes"),
