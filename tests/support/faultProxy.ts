@@ -55,7 +55,7 @@ async function sendBody(
     }
     sent += piece.length;
     if (!response.write(piece)) {
-      await Promise.race([new Promise((drained) => response.once('drain', drained)), closed(response)]);
+      await writable(response);
     }
     if (fault?.kind === 'slow') await sleep(fault.pauseMs);
     if (response.destroyed) return sent;
@@ -64,8 +64,15 @@ async function sendBody(
   return sent;
 }
 
-function closed(response: ServerResponse): Promise<unknown> {
-  return new Promise((resolve) => response.once('close', resolve));
+/** Resolves when the client has taken what was written, or is gone. */
+function writable(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      response.off('drain', settle).off('close', settle);
+      resolve();
+    };
+    response.on('drain', settle).on('close', settle);
+  });
 }
 
 /** A proxy before a real server for the time of `use`; the rule decides what happens to each exchange. */

@@ -74,6 +74,15 @@ const byCode: Readonly<Record<string, Refusal>> = {
   },
 };
 
+/**
+ * The service says AuthorizationFailure for a network that is not admitted; Azurite says it for a wrong
+ * credential, with the sentence that the service has for AuthenticationFailed.
+ */
+function meaningOf(serviceCode: string, cause: Error): string {
+  const credential = /failed to authenticate/i.test(cause.message);
+  return serviceCode === 'AuthorizationFailure' && credential ? 'AuthenticationFailed' : serviceCode;
+}
+
 function refusalOf(serviceCode: string, location: AzureBlobLocation): Refusal {
   const { credential } = location;
   const expired = credential.kind === 'sas' ? sasRefusal(credential.token, new Date()) : undefined;
@@ -103,7 +112,7 @@ function refusalOf(serviceCode: string, location: AzureBlobLocation): Refusal {
 
 /** Why the service refused this credential, in words that name what to change. */
 export function refusedAccess(serviceCode: string, location: AzureBlobLocation, cause: Error): DeliveryError {
-  const { code, why, remedy } = refusalOf(serviceCode, location);
+  const { code, why, remedy } = refusalOf(meaningOf(serviceCode, cause), location);
   return new DeliveryError({
     code,
     side: code === 'STORAGE_FIREWALL' ? 'storage' : 'identity',
