@@ -78,7 +78,9 @@ async function waitUntilReady(options: DaemonOptions, record: DaemonRecord, logF
     const died = !(await isAlive(record));
     if (died || Date.now() > deadline) {
       const what = died ? 'ended before it was ready' : 'was not ready in time';
-      throw new Error(`${options.name} ${what}. Its log ${logFile} ends with:\n${await lastLogLines(logFile)}`);
+      throw new Error(
+        `${options.name} ${what}. Its log ${logFile} ends with:\n${await lastLogLines(logFile)}`,
+      );
     }
     await sleep(100);
   }
@@ -99,7 +101,9 @@ export async function startDaemon(context: LocalContext, options: DaemonOptions)
   });
   closeSync(log);
   const failed = new Promise<never>((_, reject) =>
-    child.once('error', (cause) => reject(new Error(`cannot start ${options.command}: ${cause.message}`, { cause }))),
+    child.once('error', (cause) =>
+      reject(new Error(`cannot start ${options.command}: ${cause.message}`, { cause })),
+    ),
   );
   child.unref();
   const pid = child.pid ?? (await failed);

@@ -7,7 +7,9 @@ export function freePort(address = '127.0.0.1'): Promise<number> {
     server.once('error', reject);
     server.listen(0, address, () => {
       const bound = server.address();
-      server.close(() => (bound !== null && typeof bound === 'object' ? resolve(bound.port) : reject(new Error('no port'))));
+      server.close(() =>
+        bound !== null && typeof bound === 'object' ? resolve(bound.port) : reject(new Error('no port')),
+      );
     });
   });
 }
