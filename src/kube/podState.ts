@@ -114,6 +114,6 @@ export function waitingFor(pod: Pod): string | undefined {
   const waiting = statuses(pod).find((status) => status.state?.waiting !== undefined);
   if (pod.spec?.nodeName === undefined) return 'waiting for a node';
   if (waiting?.state?.waiting?.reason === 'PodInitializing') return 'init containers run';
-  if (waiting !== undefined) return 'pulling the image and starting';
+  if (waiting !== undefined || statuses(pod).length === 0) return 'pulling the image and starting';
   return 'running, not ready yet';
 }

@@ -41,10 +41,10 @@ function finish(manifest: PinnedManifest, options: PrepareOptions): PinnedManife
   return { ...manifest, object };
 }
 
-function secretManifests(options: PrepareOptions): PinnedManifest[] {
+function secretManifests(options: PrepareOptions): Manifest[] {
   const credentials = options.image.access?.credentials;
   if (!options.createPullSecret || credentials === undefined) return [];
-  return [{ ...pullSecret(options.image.host, credentials), runsImage: false }];
+  return [pullSecret(options.image.host, credentials)];
 }
 
 /**
@@ -56,12 +56,12 @@ export async function prepare(
   options: PrepareOptions,
   host: Host,
 ): Promise<PinnedManifest[]> {
-  const pinned = pinImage(await sourceManifests(options, host), {
+  const all = [...secretManifests(options), ...(await sourceManifests(options, host))];
+  const placed = await inNamespace(client, all, options.namespace, host.cancelled);
+  refuseDuplicates(placed);
+  const pinned = pinImage(placed, {
     image: options.image.reference,
     ...(options.container === undefined ? {} : { container: options.container }),
   });
-  const complete = [...secretManifests(options), ...pinned.map((manifest) => finish(manifest, options))];
-  const placed = await inNamespace(client, complete, options.namespace, host.cancelled);
-  refuseDuplicates(placed);
-  return inApplyOrder(placed);
+  return inApplyOrder(pinned.map((manifest) => finish(manifest, options)));
 }

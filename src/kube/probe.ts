@@ -4,6 +4,11 @@ import { DeliveryError } from '../errors.ts';
 import type { Log } from '../host/host.ts';
 
 export interface ProbeOptions {
+  /**
+   * Good answers in a row that are asked for, half a second apart. After a change the nodes still send some
+   * requests to the pods before: one good answer may be theirs.
+   */
+  readonly inARow: number;
   readonly timeoutMs: number;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -46,7 +51,7 @@ async function ask(url: string, dispatcher: Dispatcher, signal: AbortSignal): Pr
 }
 
 /**
- * Asks `url` until it answers with a 2xx status; gives that answer in words. Throws PROBE_FAILED with the last
+ * Asks `url` until it answers with a 2xx status as often as wanted; gives the last answer in words. Throws PROBE_FAILED with the last
  * status and the first characters of its body.
  */
 export async function probe(url: string, options: ProbeOptions): Promise<string> {
@@ -54,13 +59,15 @@ export async function probe(url: string, options: ProbeOptions): Promise<string>
   const dispatcher = new Agent({ pipelining: 0, connect: { timeout: answerMs } });
   const endsAt = performance.now() + options.timeoutMs;
   let said = '';
+  let good = 0;
   try {
     for (;;) {
       const answer = await ask(url, dispatcher, options.signal);
-      if (answer.ok) return answer.text;
-      if (answer.text !== said) options.log.info(`Probe ${url}: ${answer.text}; asking again`);
+      good = answer.ok ? good + 1 : 0;
+      if (good >= options.inARow) return answer.text;
+      if (!answer.ok && answer.text !== said) options.log.info(`Probe ${url}: ${answer.text}; asking again`);
       said = answer.text;
-      if (performance.now() + pauseMs >= endsAt) throw failure(url, answer, options.timeoutMs);
+      if (!answer.ok && performance.now() + pauseMs >= endsAt) throw failure(url, answer, options.timeoutMs);
       await sleep(pauseMs, undefined, { signal: options.signal });
     }
   } finally {

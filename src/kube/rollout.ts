@@ -80,12 +80,13 @@ export function progressLine(view: View): string {
   const { wanted } = workloadState(view.workload);
   const pods = newPods(view.workload, view.replicaSets, view.pods);
   const ready = pods.filter(isReady).length;
-  const old = view.pods.length - pods.length;
+  const staying = view.pods.filter((pod) => pod.metadata.deletionTimestamp === undefined);
+  const old = staying.filter((pod) => !pods.some((one) => one.metadata?.uid === pod.metadata.uid)).length;
   const waits = pods.flatMap((pod) => {
     const what = waitingFor(pod);
     return what === undefined ? [] : [`${pod.metadata?.name}: ${what}`];
   });
-  const ending = old > 0 ? `, ${old} older still there` : '';
+  const ending = old > 0 ? `, ${old} older still serving` : '';
   return `${ready} of ${wanted} new pods ready${ending}${waits.length > 0 ? ` (${waits.join('; ')})` : ''}`;
 }
 

@@ -165,6 +165,9 @@ function explanation(call: Call, code: number, status: Status): Explanation {
   const webhook = /admission webhook "([^"]+)" denied the request/.exec(message)?.[1];
   if (webhook !== undefined) return admission(call, webhook, message);
   if (/is being terminated/.test(message)) return terminating(call, message);
+  // Server-side apply answers 500 for a field or value that the kind's schema does not have.
+  if (/failed to create typed patch object|field not declared in schema/.test(message))
+    return invalid(call, status);
   if (code === 401) return unauthenticated(call);
   if (code === 403) return forbidden(call, message);
   if (code === 404) return notFound(call, status);

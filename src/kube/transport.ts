@@ -104,7 +104,7 @@ export function createTransport(access: ClusterAccess): Transport {
     if (response.statusCode < 400) return response;
     const status = parseStatus(await response.body.text());
     const error = apiError(request.call, response.statusCode, status);
-    if (!isTemporaryStatus(response.statusCode)) throw error;
+    if (!isTemporaryStatus(response.statusCode) || error.side === 'input') throw error;
     const header = response.headers['retry-after'];
     throw new TemporaryAnswer(error, parseRetryAfter(Array.isArray(header) ? header[0] : header));
   }

@@ -66,8 +66,12 @@ function checkProbe(inputs: DeployInputs, changes: readonly Change[]): void {
   });
 }
 
+/** Good answers in a row: their two seconds outlast the time that nodes need to follow a change of pods. */
+const answersAfterChange = 5;
+
 async function verify(
   live: readonly KubeObject[],
+  isChanged: boolean,
   inputs: DeployInputs,
   client: KubeClient,
   host: Host,
@@ -78,7 +82,11 @@ async function verify(
   const address = await waitForAddress(client, service, { ...common, timeoutMs: inputs.addressTimeoutMs });
   host.log.info(`Address: ${address.url}`);
   if (inputs.probePath === undefined) return address;
-  const answer = await probe(address.url + inputs.probePath, { ...common, timeoutMs: inputs.probeTimeoutMs });
+  const answer = await probe(address.url + inputs.probePath, {
+    ...common,
+    timeoutMs: inputs.probeTimeoutMs,
+    inARow: isChanged ? answersAfterChange : 1,
+  });
   host.log.info(`Probe ${address.url}${inputs.probePath}: ${answer}`);
   return address;
 }
@@ -127,12 +135,13 @@ async function deploy(
   const changes = await plan(client, manifests, { force: inputs.force, signal: host.cancelled });
   checkProbe(inputs, changes);
   tellPlan(changes, host);
+  const isChanged = changes.some((change) => change.action !== 'none');
   const outcome = await release(changes, {
     ...inputs,
     client,
     log: host.log,
     signal: host.cancelled,
-    verify: (live) => verify(live, inputs, client, host),
+    verify: (live) => verify(live, isChanged, inputs, client, host),
   });
   const document = documentOf(changes, outcome, { trace, namespace });
   const seconds = (performance.now() - started) / 1000;
