@@ -31,4 +31,4 @@ done
 
 # Compiled files hold the time of their source, which the reproducible archive changes; the official image has none.
 find "$root/usr" -name __pycache__ -prune -exec rm -rf {} +
-rm -f "$root"/var/log/*.log "$root"/var/log/apt/*
+rm -f "$root"/var/log/*.log "$root"/var/log/apt/* "$root"/var/cache/debconf/*-old

@@ -35,7 +35,7 @@ const recipe: readonly string[] = [
   '--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr',
   '--skip=output/dev',
   // libstdc++6 is what the wheels of numpy and onnxruntime expect of the system.
-  '--include=usr-is-merged,python3.11,libstdc++6,ca-certificates,python3-pip-whl',
+  '--include=usr-is-merged,passwd,python3.11,libstdc++6,ca-certificates,python3-pip-whl',
   '--aptopt=Apt::Install-Recommends "false"',
   '--dpkgopt=force-unsafe-io',
   ...['man', 'info', 'locale', 'doc'].map((folder) => `--dpkgopt=path-exclude=/usr/share/${folder}/*`),
