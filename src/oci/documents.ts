@@ -8,6 +8,8 @@ export type StoredManifest = {
   readonly digest: string;
   readonly mediaType: string;
   readonly size: number;
+  /** The very bytes that the digest is of. */
+  readonly content: string;
 } & (
   | { readonly kind: 'image'; readonly manifest: Manifest }
   | { readonly kind: 'index'; readonly index: Index }
@@ -68,6 +70,7 @@ export function parseManifest(content: Uint8Array, mediaType: string, what: stri
     digest: digestOf(content),
     mediaType: typeof value['mediaType'] === 'string' ? value['mediaType'] : mediaType,
     size: content.byteLength,
+    content: Buffer.from(content).toString('utf8'),
   };
   if (value['schemaVersion'] === 2 && isManifest(value)) {
     return { ...stored, kind: 'image', manifest: value as unknown as Manifest };

@@ -4,7 +4,8 @@ import { headerOf, type RegistryResponse, type Transport } from './transport.ts'
 
 /** A blob that is about to be pushed; it can be read again from any byte. */
 export interface BlobSource {
-  readonly digest: string;
+  /** A function where the digest is known only once all bytes were read: it is asked then. */
+  readonly digest: string | (() => string);
   /** Bytes. */
   readonly size: number;
   /** The bytes from `offset` to the end. */
@@ -47,7 +48,7 @@ async function start(
   blob: BlobSource,
 ): Promise<Session | 'mounted'> {
   const query = new URLSearchParams();
-  if (target.mountFrom !== undefined) {
+  if (target.mountFrom !== undefined && typeof blob.digest === 'string') {
     query.set('mount', blob.digest);
     query.set('from', target.mountFrom);
   }
@@ -97,7 +98,7 @@ async function commit(
   location: URL,
 ): Promise<void> {
   const address = new URL(location);
-  address.searchParams.set('digest', blob.digest);
+  address.searchParams.set('digest', typeof blob.digest === 'string' ? blob.digest : blob.digest());
   const response = await transport.send({
     method: 'PUT',
     path: address,
@@ -168,7 +169,10 @@ export async function pushBlob(
   let failedBefore = false;
 
   const attempt = async (): Promise<'mounted' | 'uploaded'> => {
-    if (failedBefore && (await statBlob(transport, target, blob.digest)) !== undefined) return 'uploaded';
+    // The registry may have finished although its answer was lost.
+    if (failedBefore && typeof blob.digest === 'string') {
+      if ((await statBlob(transport, target, blob.digest)) !== undefined) return 'uploaded';
+    }
     if (session !== undefined) session = await progressOf(transport, target, session);
     if (session === undefined) {
       const started = await start(transport, target, blob);

@@ -1,0 +1,108 @@
+import type { RegistryClient } from '../oci/client.ts';
+import type { StoredManifest } from '../oci/documents.ts';
+import { annotations } from './annotations.ts';
+import { type AssembledImage, assembleImage } from './assemble.ts';
+import type { ImageBuilder } from './builder.ts';
+import type { DeliveredModel } from './model/deliver.ts';
+import { type PushedLayer, pushLayers } from './push.ts';
+import type { ImageSettings } from './settings.ts';
+
+export interface BuildRequest {
+  readonly client: RegistryClient;
+  readonly repository: string;
+  readonly tags: readonly string[];
+  readonly builder: ImageBuilder;
+  /** Runs beside the builder. */
+  readonly deliverModel?: () => Promise<DeliveredModel>;
+  readonly settings: ImageSettings;
+  readonly runLabels: Readonly<Record<string, string>>;
+  readonly created: Date;
+  /** Told of something that does not keep the image from being right. */
+  readonly warn: (text: string) => void;
+  readonly onBytes?: (bytes: number) => void;
+}
+
+export interface BuiltImage {
+  readonly digest: string;
+  /** False when the newest image of the same inputs was there and only tags were put on it. */
+  readonly changed: boolean;
+  readonly layers: readonly PushedLayer[];
+  readonly model?: DeliveredModel;
+  readonly base?: { readonly name: string; readonly digest: string };
+  readonly bytesUploaded: number;
+  readonly bytesReused: number;
+}
+
+/** Marks the image that was made last in a repository, whatever its other tags are. */
+export const lastBuildTag = 'model-delivery-last-build';
+
+function isSame(last: StoredManifest | undefined, image: AssembledImage): last is StoredManifest {
+  return last?.kind === 'image' && last.manifest.annotations?.[annotations.inputs] === image.inputs;
+}
+
+/** Config and manifest, by digest: nothing has a name yet. */
+async function pushDocuments(request: BuildRequest, image: AssembledImage): Promise<void> {
+  const { client, repository } = request;
+  await client.pushBlob(repository, image.documents.config);
+  await client.putManifest(repository, image.documents.digest, image.documents.manifest);
+}
+
+async function putTags(
+  request: BuildRequest,
+  document: { readonly mediaType: string; readonly content: string },
+): Promise<void> {
+  for (const tag of request.tags) await request.client.putManifest(request.repository, tag, document);
+}
+
+async function markLast(request: BuildRequest, image: AssembledImage): Promise<void> {
+  try {
+    await request.client.putManifest(request.repository, lastBuildTag, image.documents.manifest);
+  } catch (error) {
+    // A registry whose tags are immutable: the image is complete, only the next run cannot recognise it.
+    const reason = error instanceof Error ? error.message : String(error);
+    request.warn(
+      `Tag '${lastBuildTag}' could not be moved, so an unchanged build will be pushed anew: ${reason}`,
+    );
+  }
+}
+
+function sumOf(layers: readonly PushedLayer[], wanted: (how: PushedLayer['how']) => boolean): number {
+  return layers.filter((one) => wanted(one.how)).reduce((sum, one) => sum + one.layer.size, 0);
+}
+
+/**
+ * Makes the image and puts it into the registry: layers first, then the documents, then the tags, so that a tag
+ * never names half an image. Where the last build had the same inputs, its image is tagged again instead.
+ */
+export async function buildImage(request: BuildRequest): Promise<BuiltImage> {
+  const { client, repository, builder, deliverModel } = request;
+  const [last, application, model] = await Promise.all([
+    client.findManifest(repository, lastBuildTag),
+    builder.build(),
+    deliverModel?.(),
+  ]);
+  const { settings, runLabels } = request;
+  const created = request.created.toISOString();
+  const delivered = model === undefined ? {} : { model };
+  const image = assembleImage({ application, ...delivered, settings, runLabels, created });
+  const about = { ...delivered, ...(application.base === undefined ? {} : { base: application.base }) };
+
+  if (isSame(last, image)) {
+    await putTags(request, last);
+    const layers = image.layers.map((layer) => ({ layer, how: 'reused' as const, seconds: 0 }));
+    const bytesReused = sumOf(layers, () => true);
+    return { ...about, digest: last.digest, changed: false, layers, bytesUploaded: 0, bytesReused };
+  }
+  const layers = await pushLayers(request, image.layers);
+  await pushDocuments(request, image);
+  await putTags(request, image.documents.manifest);
+  await markLast(request, image);
+  return {
+    ...about,
+    digest: image.documents.digest,
+    changed: true,
+    layers,
+    bytesUploaded: sumOf(layers, (how) => how === 'uploaded') + image.documents.config.size,
+    bytesReused: sumOf(layers, (how) => how !== 'uploaded'),
+  };
+}

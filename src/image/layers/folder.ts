@@ -1,0 +1,112 @@
+import { createReadStream } from 'node:fs';
+import { lstat, open, readdir, readlink } from 'node:fs/promises';
+import { join, posix } from 'node:path';
+import { DeliveryError } from '../../errors.ts';
+import type { TarMember } from '../tar/archive.ts';
+import { compareText } from '../tar/members.ts';
+import type { IgnoreRules } from './ignore.ts';
+
+export interface FolderOptions {
+  readonly folder: string;
+  /** Name of the input that named the folder, for errors. */
+  readonly input: string;
+  readonly rules: IgnoreRules;
+  readonly signal: AbortSignal;
+}
+
+function changed(path: string): DeliveryError {
+  return new DeliveryError({
+    code: 'FILE_CHANGED',
+    side: 'agent',
+    message: `'${path}' changed while it was read.`,
+    remedy: 'Let nothing write into the folder during this step, and run it again.',
+  });
+}
+
+function unusable(path: string, what: string): DeliveryError {
+  return new DeliveryError({
+    code: 'FILE_UNUSABLE',
+    side: 'input',
+    message: `'${path}' cannot become part of the image: ${what}.`,
+    remedy: 'Remove it, or exclude it by a .dockerignore file in the folder.',
+  });
+}
+
+/**
+ * The file's bytes; FILE_CHANGED when there are fewer or more than before. Read in the archive's own pace.
+ */
+export async function* readUnchanged(file: string, size: number, offset = 0): AsyncGenerator<Uint8Array> {
+  let position = offset;
+  for await (const part of createReadStream(file, { start: offset, highWaterMark: 1024 * 1024 })) {
+    position += (part as Uint8Array).byteLength;
+    if (position > size) throw changed(file);
+    yield part as Uint8Array;
+  }
+  if (position !== size) throw changed(file);
+}
+
+/**
+ * A script or a program by its first bytes, not by its mode: Windows keeps no modes, and the same commit must
+ * give the same layer on every agent.
+ */
+async function isExecutable(file: string): Promise<boolean> {
+  const handle = await open(file, 'r');
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(4), 0, 4, 0);
+    const start = buffer.toString('latin1', 0, bytesRead);
+    return start.startsWith('#!') || start === '\x7fELF';
+  } finally {
+    await handle.close();
+  }
+}
+
+async function linkMember(file: string, path: string): Promise<TarMember> {
+  const target = (await readlink(file)).replaceAll('\\', '/');
+  const inside = posix.join(posix.dirname(path), target);
+  if (posix.isAbsolute(target) || /^[a-z]:/i.test(target) || inside === '..' || inside.startsWith('../')) {
+    throw unusable(file, `it is a link to '${target}', outside of the folder`);
+  }
+  return { path, type: 'link', size: 0, target };
+}
+
+async function memberOf(file: string, path: string): Promise<TarMember> {
+  const state = await lstat(file);
+  if (state.isSymbolicLink()) return linkMember(file, path);
+  if (state.isDirectory()) return { path, type: 'folder', size: 0 };
+  if (!state.isFile()) throw unusable(file, 'it is neither a file nor a folder nor a link');
+  return {
+    path,
+    type: 'file',
+    size: state.size,
+    executable: await isExecutable(file),
+    open: (offset) => readUnchanged(file, state.size, offset),
+  };
+}
+
+/** What a folder gives to the image: paths relative to it, sorted, folders before what they hold. */
+export async function folderMembers(options: FolderOptions): Promise<readonly TarMember[]> {
+  const members: TarMember[] = [];
+  const visit = async (relative: string): Promise<void> => {
+    options.signal.throwIfAborted();
+    const names = await readdir(join(options.folder, relative));
+    for (const name of names.sort(compareText)) {
+      const path = relative === '' ? name : `${relative}/${name}`;
+      const excluded = options.rules.excludes(path);
+      if (excluded && !options.rules.hasExceptions) continue;
+      const member = await memberOf(join(options.folder, path), path);
+      if (!excluded) members.push(member);
+      if (member.type === 'folder') await visit(path);
+    }
+  };
+  await visit('').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error;
+    throw new DeliveryError({
+      code: 'FOLDER_NOT_FOUND',
+      side: 'input',
+      message: `'${options.folder}' (input '${options.input}') is not a folder that can be read.`,
+      remedy: "Correct the path; it is relative to the pipeline's working directory.",
+      cause: error,
+    });
+  });
+  return members;
+}

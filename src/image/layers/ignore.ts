@@ -1,0 +1,58 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Minimatch } from 'minimatch';
+
+/** Says which paths of a folder stay out of the image. */
+export interface IgnoreRules {
+  /** True when the path (relative, with `/`) is excluded. */
+  excludes(path: string): boolean;
+  /** True when an excluded folder may still hold files that a later `!` rule brings back. */
+  readonly hasExceptions: boolean;
+}
+
+interface Rule {
+  readonly pattern: Minimatch;
+  readonly keeps: boolean;
+}
+
+/** Never part of an application, unless .dockerignore brings it back. */
+const always = ['**/.git', '**/__pycache__', '**/.DS_Store'];
+
+const options = { dot: true, nobrace: true, noext: true, nocomment: true, nonegate: true } as const;
+
+/** Patterns are taken from the folder's root; a trailing slash or a leading one means nothing. */
+function parseRule(line: string): Rule | undefined {
+  const keeps = line.startsWith('!');
+  const text = (keeps ? line.slice(1) : line)
+    .trim()
+    .replace(/^(\.?\/)+/, '')
+    .replace(/\/+$/, '');
+  return text === '' || text === '.' ? undefined : { pattern: new Minimatch(text, options), keeps };
+}
+
+/** The path itself or any folder above it matches, as in Docker. */
+function matches(pattern: Minimatch, parents: readonly string[]): boolean {
+  return parents.some((path) => pattern.match(path));
+}
+
+/**
+ * Rules of a .dockerignore's text: the last one that matches decides.
+ * https://docs.docker.com/build/concepts/context/#dockerignore-files
+ */
+export function parseIgnoreRules(text: string): IgnoreRules {
+  const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '' && !line.startsWith('#'));
+  const rules = [...always, ...lines].flatMap((line) => parseRule(line.trim()) ?? []);
+  return {
+    hasExceptions: rules.some((rule) => rule.keeps),
+    excludes(path) {
+      const parts = path.split('/');
+      const parents = parts.map((_, index) => parts.slice(0, index + 1).join('/'));
+      return rules.findLast((rule) => matches(rule.pattern, parents))?.keeps === false;
+    },
+  };
+}
+
+/** The rules of a folder; only the usual ones where it has no .dockerignore. */
+export async function readIgnoreRules(folder: string): Promise<IgnoreRules> {
+  return parseIgnoreRules(await readFile(join(folder, '.dockerignore'), 'utf8').catch(() => ''));
+}

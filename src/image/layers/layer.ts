@@ -1,0 +1,30 @@
+import type { BlobSource } from '../../oci/upload.ts';
+
+/** What a layer is for; the log, the summary and the order in the image follow it. */
+export type LayerKind = 'base' | 'dependencies' | 'model' | 'application';
+
+/** One layer of the image that is being made. */
+export interface Layer {
+  readonly kind: LayerKind;
+  /** What it holds, for people: `Flask 3.0.3 and 6 more`, `weights.onnx`. */
+  readonly title: string;
+  readonly mediaType: string;
+  readonly digest: string;
+  /** Bytes of the blob. */
+  readonly size: number;
+  /** Digest of the uncompressed archive. */
+  readonly diffId: string;
+  /** Line in the image's history. */
+  readonly createdBy: string;
+  readonly source: LayerSource;
+}
+
+/** Where the layer's bytes come from if the target repository has not got them. */
+export type LayerSource =
+  /** In the target repository already. */
+  | { readonly from: 'target' }
+  /** Was sent a moment ago, while its digest was computed. */
+  | { readonly from: 'sent'; readonly seconds: number }
+  | { readonly from: 'bytes'; readonly open: BlobSource['open'] }
+  /** In another repository: mounted where it is of the same registry, else streamed. */
+  | { readonly from: 'repository'; readonly mountFrom?: string; readonly open: BlobSource['open'] };

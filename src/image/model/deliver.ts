@@ -1,0 +1,140 @@
+import { setDigest } from '../../model/lock.ts';
+import { digestOf } from '../../oci/documents.ts';
+import { mediaTypes, type Platform } from '../../oci/types.ts';
+import { annotations } from '../annotations.ts';
+import type { Layer } from '../layers/layer.ts';
+import { findPart, type Part, type PartName, putPart } from '../parts.ts';
+import { inParallel, type PushOptions } from '../push.ts';
+import type { Model, ModelFile } from './files.ts';
+import { type ModelLayerPlan, planModelLayers } from './packing.ts';
+import { createTap } from './tap.ts';
+
+/** The model as it stands in the target repository. */
+export interface DeliveredModel {
+  readonly name: string;
+  readonly version: string;
+  readonly fingerprint: string;
+  readonly digest: string;
+  readonly source?: string;
+  readonly destination: string;
+  readonly layers: readonly Layer[];
+  /** True when its layers were there: neither read nor sent. */
+  readonly reused: boolean;
+}
+
+export interface DeliverOptions extends PushOptions {
+  readonly platform: Platform;
+  /** Folder in the image. */
+  readonly destination: string;
+  readonly signal: AbortSignal;
+  /** Told when bytes must move, before they do. */
+  readonly onSend?: (model: Model) => void;
+}
+
+export const defaultDestination = '/app/model';
+const atOnce = 4;
+const emptySha256 = digestOf('').slice('sha256:'.length);
+
+/** Another destination means other archives, so another key; the usual one keeps the model's own identity. */
+function partName(identity: string, destination: string): PartName {
+  const key = destination === defaultDestination ? identity : digestOf(`${identity}\n${destination}`);
+  return { kind: 'model', key };
+}
+
+function partNames(
+  fingerprint: string,
+  digest: string | undefined,
+  destination: string,
+): readonly PartName[] {
+  const identities = new Set([fingerprint, ...(digest === undefined ? [] : [digest])]);
+  return [...identities].map((identity) => partName(identity, destination));
+}
+
+interface SentLayer {
+  readonly layer: Layer;
+  readonly files: readonly { readonly path: string; readonly size: number; readonly sha256: string }[];
+}
+
+function hashedFiles(files: readonly ModelFile[], hashes: readonly string[]): SentLayer['files'] {
+  let next = 0;
+  return files.map(({ path, size }) => {
+    const sha256 = size === 0 ? emptySha256 : (hashes[next++] ?? '');
+    return { path, size, sha256 };
+  });
+}
+
+/** Reads, hashes, verifies and sends one layer in a single pass. */
+async function sendLayer(options: DeliverOptions, plan: ModelLayerPlan): Promise<SentLayer> {
+  const started = performance.now();
+  const tap = createTap(plan.archive, plan.files);
+  const { onBytes } = options;
+  async function* open(offset: number): AsyncGenerator<Uint8Array> {
+    for await (const part of tap.open(offset)) {
+      onBytes?.(part.byteLength);
+      yield part;
+    }
+  }
+  const { size } = plan.archive;
+  await options.client.pushBlob(options.repository, { digest: () => tap.digest(), size, open });
+  const digest = tap.digest();
+  const layer: Layer = {
+    kind: 'model',
+    title: plan.title,
+    mediaType: mediaTypes.layer,
+    digest,
+    diffId: digest,
+    size,
+    createdBy: `model: ${plan.title}`,
+    source: { from: 'sent', seconds: (performance.now() - started) / 1000 },
+  };
+  return { layer, files: hashedFiles(plan.files, tap.fileHashes()) };
+}
+
+function describe(model: Model, digest: string, destination: string): Record<string, string> {
+  return {
+    [annotations.modelName]: model.name,
+    [annotations.modelVersion]: model.version,
+    [annotations.modelFingerprint]: model.fingerprint,
+    [annotations.modelDigest]: digest,
+    [annotations.modelPath]: destination,
+    ...(model.source === undefined ? {} : { [annotations.modelSource]: model.source }),
+  };
+}
+
+async function findModel(options: DeliverOptions, model: Model): Promise<Part | undefined> {
+  const names = partNames(model.fingerprint, model.digest, options.destination);
+  const found = await Promise.all(names.map((name) => findPart(options.client, options.repository, name)));
+  return found.find((part) => part !== undefined);
+}
+
+async function sendModel(options: DeliverOptions, model: Model): Promise<Part & { readonly digest: string }> {
+  const files = await model.files();
+  options.onSend?.(model);
+  const plans = planModelLayers(files, options.destination);
+  const sent = await inParallel(plans, atOnce, (plan) => sendLayer(options, plan));
+  const digest = setDigest(sent.flatMap((one) => one.files)) ?? '';
+  const layers = sent.map((one) => one.layer);
+  return { layers, annotations: describe(model, digest, options.destination), digest };
+}
+
+/**
+ * Sees to it that the model's layers are in the repository: found by the tag of its fingerprint or digest, else
+ * sent. Throws MODEL_CHANGED when a file is not the locked one; nothing is tagged then.
+ */
+export async function deliverModel(options: DeliverOptions, model: Model): Promise<DeliveredModel> {
+  const { client, repository, destination, platform } = options;
+  const found = await findModel(options, model);
+  const part = found ?? (await sendModel(options, model));
+  const digest = part.annotations[annotations.modelDigest] ?? '';
+  if (found === undefined || found.annotations[annotations.modelFingerprint] !== model.fingerprint) {
+    const names = partNames(model.fingerprint, digest, destination);
+    const notes = describe(model, digest, destination);
+    await putPart(client, repository, names, { layers: part.layers, annotations: notes, platform });
+  }
+  const { name, version, fingerprint, source } = model;
+  return {
+    ...{ name, version, fingerprint, digest, destination, layers: part.layers },
+    ...(source === undefined ? {} : { source }),
+    reused: found !== undefined,
+  };
+}

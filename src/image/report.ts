@@ -1,0 +1,90 @@
+import { formatBytes, formatSeconds, markdownTable, shortDigest } from '../report/format.ts';
+import type { BuiltImage } from './build.ts';
+
+export interface NamedImage {
+  /** `registry/repository@sha256:…` */
+  readonly reference: string;
+  readonly tags: readonly string[];
+  readonly image: BuiltImage;
+}
+
+const header = ['Layer', 'Holds', 'Size', 'Digest', 'How', 'Time'] as const;
+
+function rowsOf(image: BuiltImage): readonly (readonly string[])[] {
+  return image.layers.map(({ layer, how, seconds }) => [
+    layer.kind,
+    layer.title,
+    formatBytes(layer.size),
+    shortDigest(layer.digest),
+    how,
+    seconds === 0 ? '' : formatSeconds(seconds),
+  ]);
+}
+
+/** The layers as a table for the log. */
+export function layerTable(image: BuiltImage): readonly string[] {
+  const rows = [header, ...rowsOf(image)];
+  const widths = header.map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+/** The run's summary section. */
+export function summaryOf(named: NamedImage): string {
+  const { image, reference, tags } = named;
+  const model = image.model;
+  const moved = `${formatBytes(image.bytesUploaded)} uploaded, ${formatBytes(image.bytesReused)} reused`;
+  return [
+    `**Image** \`${reference}\``,
+    `**Tags** ${tags.map((tag) => `\`${tag}\``).join(', ')} · ${image.changed ? 'new' : 'unchanged, tagged again'} · ${moved}`,
+    ...(model === undefined
+      ? []
+      : [`**Model** \`${model.name}\` version \`${model.version}\`, \`${shortDigest(model.digest)}\``]),
+    ...(image.base === undefined
+      ? []
+      : [`**Base** \`${image.base.name}\`, \`${shortDigest(image.base.digest)}\``]),
+    markdownTable(header, rowsOf(image)),
+  ].join('\n\n');
+}
+
+/** The attachment `model-delivery.image`, which the results tab reads. */
+export function imageRecord(named: NamedImage): string {
+  const { image, reference, tags } = named;
+  const record = {
+    schemaVersion: 1,
+    reference,
+    digest: image.digest,
+    tags,
+    changed: image.changed,
+    bytesUploaded: image.bytesUploaded,
+    bytesReused: image.bytesReused,
+    layers: image.layers.map(({ layer, how, seconds }) => ({
+      kind: layer.kind,
+      title: layer.title,
+      mediaType: layer.mediaType,
+      digest: layer.digest,
+      size: layer.size,
+      how,
+      seconds,
+    })),
+    ...(image.base === undefined ? {} : { base: image.base }),
+    ...(image.model === undefined
+      ? {}
+      : {
+          model: {
+            name: image.model.name,
+            version: image.model.version,
+            digest: image.model.digest,
+            fingerprint: image.model.fingerprint,
+            path: image.model.destination,
+            reused: image.model.reused,
+            ...(image.model.source === undefined ? {} : { source: image.model.source }),
+          },
+        }),
+  };
+  return JSON.stringify(record, undefined, 2);
+}

@@ -1,0 +1,212 @@
+import { posix, resolve } from 'node:path';
+import { DeliveryError } from '../../src/errors.ts';
+import type { Host } from '../../src/host/host.ts';
+import {
+  choice,
+  connection,
+  flag,
+  lines,
+  path,
+  readInputs,
+  required,
+  text,
+  textOr,
+  type Values,
+} from '../../src/host/inputs.ts';
+import { splitCommand } from '../../src/image/command.ts';
+import type { ImageSettings } from '../../src/image/settings.ts';
+import { checkRepository, checkTag } from '../../src/oci/reference.ts';
+import type { Platform } from '../../src/oci/types.ts';
+
+/** The inputs by their public names, as task.json declares them. */
+export const fields = {
+  containerRegistry: connection(),
+  repository: text(),
+  tags: lines(),
+  engine: choice(['auto', 'registry', 'docker'], 'auto'),
+  appFolder: text(),
+  workingDirectory: textOr('/app'),
+  command: text(),
+  port: text(),
+  environment: lines(),
+  user: text(),
+  baseImage: text(),
+  requirements: path(),
+  pythonVersion: text(),
+  dockerfile: path(),
+  buildArguments: lines(),
+  modelLock: path(),
+  modelFolder: path(),
+  modelDestination: textOr('/app/model'),
+  platform: textOr('linux/amd64'),
+  labels: lines(),
+  addPipelineData: flag(true),
+} as const;
+
+type Raw = Values<typeof fields>;
+
+/** What the application is made from; the engine follows from it. */
+export type ApplicationInput =
+  | {
+      readonly engine: 'registry';
+      readonly baseImage: string;
+      readonly appFolder?: string;
+      readonly requirements?: string;
+      readonly pythonVersion?: string;
+      readonly workingDirectory: string;
+    }
+  | {
+      readonly engine: 'docker';
+      readonly dockerfile: string;
+      readonly contextFolder?: string;
+      readonly buildArguments: Readonly<Record<string, string>>;
+    };
+
+export interface BuildInputs {
+  readonly containerRegistry: string;
+  readonly repository: string;
+  readonly tags: readonly string[];
+  readonly application: ApplicationInput;
+  /** Why the engine was chosen, for the log. */
+  readonly why: string;
+  readonly model?: { readonly lock?: string; readonly folder?: string; readonly destination: string };
+  readonly settings: ImageSettings;
+  readonly platform: Platform;
+  readonly addPipelineData: boolean;
+}
+
+function invalid(name: string, problem: string, remedy: string): DeliveryError {
+  const message = `Input '${name}' ${problem}.`;
+  return new DeliveryError({ code: 'INPUT_INVALID', side: 'input', message, remedy });
+}
+
+function pairs(name: string, given: readonly string[]): Readonly<Record<string, string>> {
+  const entries = given.map((line) => {
+    const equals = line.indexOf('=');
+    if (equals < 1)
+      throw invalid(name, `has the line '${line.slice(0, 80)}'`, 'Write NAME=value, one a line.');
+    return [line.slice(0, equals).trim(), line.slice(equals + 1)];
+  });
+  return Object.fromEntries(entries) as Record<string, string>;
+}
+
+/** A folder of the image, without trailing slash. */
+function imageFolder(name: string, value: string): string {
+  const folder = posix.normalize(value).replace(/\/+$/, '');
+  if (folder.startsWith('/') && folder !== '') return folder;
+  throw invalid(
+    name,
+    `is '${value}'`,
+    "Write an absolute folder of the image other than '/', for example /app.",
+  );
+}
+
+function readPlatform(value: string): Platform {
+  const [os = '', architecture = '', variant, ...rest] = value.split('/');
+  if (/[,\s]/.test(value) || rest.length > 0 || os !== 'linux' || architecture === '') {
+    throw invalid('platform', `is '${value}'`, 'Write one platform, for example linux/amd64 or linux/arm64.');
+  }
+  return { os, architecture, ...(variant === undefined ? {} : { variant }) };
+}
+
+/** Inputs of the other engine are refused: nothing that was written is left out silently. */
+function refuse(raw: Raw, engine: 'registry' | 'docker', names: readonly (keyof Raw)[]): void {
+  const set = names.find((name) => raw[name] !== undefined && raw[name].toString() !== '');
+  if (set === undefined) return;
+  throw invalid(
+    set,
+    `has no meaning with engine '${engine}'`,
+    `Leave '${set}' empty, or choose the other engine.`,
+  );
+}
+
+function readPort(value: string | undefined): { port?: number } {
+  if (value === undefined) return {};
+  const port = Number(value);
+  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return { port };
+  throw invalid('port', `is '${value}'`, 'Write a number from 1 to 65535.');
+}
+
+function readSettings(raw: Raw): ImageSettings {
+  const { command, user } = raw;
+  return {
+    environment: pairs('environment', raw.environment),
+    labels: pairs('labels', raw.labels),
+    ...readPort(raw.port),
+    ...(command === undefined ? {} : { command: splitCommand(command) }),
+    ...(user === undefined ? {} : { user }),
+  };
+}
+
+function fromDockerfile(raw: Raw, host: Host): ApplicationInput {
+  refuse(raw, 'docker', ['baseImage', 'requirements', 'pythonVersion']);
+  if (raw.workingDirectory !== fields.workingDirectory.defaultValue) {
+    throw invalid(
+      'workingDirectory',
+      "has no meaning with engine 'docker'",
+      'Write WORKDIR in the Dockerfile.',
+    );
+  }
+  const context = raw.appFolder;
+  return {
+    engine: 'docker',
+    dockerfile: required(raw.dockerfile, 'dockerfile', "with engine 'docker'"),
+    buildArguments: pairs('buildArguments', raw.buildArguments),
+    ...(context === undefined ? {} : { contextFolder: resolve(host.workingFolder, context) }),
+  };
+}
+
+function fromBaseImage(raw: Raw, host: Host): ApplicationInput {
+  refuse(raw, 'registry', ['dockerfile', 'buildArguments']);
+  const { appFolder, requirements, pythonVersion } = raw;
+  return {
+    engine: 'registry',
+    baseImage: required(raw.baseImage, 'baseImage', "when there is no 'dockerfile'"),
+    workingDirectory: imageFolder('workingDirectory', raw.workingDirectory),
+    ...(appFolder === undefined ? {} : { appFolder: resolve(host.workingFolder, appFolder) }),
+    ...(requirements === undefined ? {} : { requirements }),
+    ...(pythonVersion === undefined ? {} : { pythonVersion }),
+  };
+}
+
+function readApplication(raw: Raw, host: Host): Pick<BuildInputs, 'application' | 'why'> {
+  const byDockerfile = raw.engine === 'auto' ? raw.dockerfile !== undefined : raw.engine === 'docker';
+  const chosen = byDockerfile ? "because there is a 'dockerfile'" : "because there is no 'dockerfile'";
+  return {
+    application: byDockerfile ? fromDockerfile(raw, host) : fromBaseImage(raw, host),
+    why: raw.engine === 'auto' ? chosen : 'as chosen',
+  };
+}
+
+function readModel(raw: Raw): BuildInputs['model'] {
+  const { modelLock, modelFolder } = raw;
+  if (modelLock === undefined && modelFolder === undefined) return undefined;
+  return {
+    destination: imageFolder('modelDestination', raw.modelDestination),
+    ...(modelLock === undefined ? {} : { lock: modelLock }),
+    ...(modelFolder === undefined ? {} : { folder: modelFolder }),
+  };
+}
+
+/** Reads and checks all inputs once. Throws INPUT_MISSING, INPUT_INVALID or IMAGE_NAME_INVALID. */
+export function readBuildInputs(host: Host): BuildInputs {
+  const raw = readInputs(host, fields);
+  const model = readModel(raw);
+  const buildId = host.variable('Build.BuildId');
+  const tags = raw.tags.length > 0 ? raw.tags : buildId === undefined ? [] : [buildId];
+  if (tags.length === 0)
+    required(undefined, 'tags', "because the run has no 'Build.BuildId' to take instead");
+  if (raw.appFolder === undefined && raw.dockerfile === undefined && model === undefined) {
+    required(undefined, 'appFolder', 'because there is neither a model nor a Dockerfile');
+  }
+  return {
+    containerRegistry: required(raw.containerRegistry, 'containerRegistry', 'to know where the image goes'),
+    repository: checkRepository(required(raw.repository, 'repository', 'to name the image')),
+    tags: [...new Set(tags.map(checkTag))],
+    ...readApplication(raw, host),
+    ...(model === undefined ? {} : { model }),
+    settings: readSettings(raw),
+    platform: readPlatform(raw.platform),
+    addPipelineData: raw.addPipelineData,
+  };
+}
