@@ -1,0 +1,19 @@
+import { openAzureBlobStore } from '../../src/model/azureBlob/store.ts';
+import { newContainer, publish } from '../support/blobs.ts';
+import { services } from '../support/services.ts';
+import { behavesAsModelStore } from './modelStore.ts';
+
+behavesAsModelStore('azureBlob', async () => {
+  const { storage } = await services('storage');
+  const container = await newContainer(storage);
+  const store = openAzureBlobStore({
+    endpoint: storage.blobEndpoint,
+    container: container.containerName,
+    credential: { kind: 'accountKey', account: storage.account, key: storage.accountKey },
+  });
+  return {
+    store,
+    put: (name, content) => publish(container, { [name]: content }),
+    remove: async (name) => void (await container.deleteBlob(name)),
+  };
+});

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import type { ModelStore, ReadOptions, StoredFile } from '../../src/model/store.ts';
+
+/** A store under test, and its publisher's side. */
+export interface StoreUnderTest {
+  readonly store: ModelStore;
+  put(name: string, content: Uint8Array): Promise<void>;
+  remove(name: string): Promise<void>;
+}
+
+async function listed(store: ModelStore, prefix: string): Promise<StoredFile[]> {
+  const files: StoredFile[] = [];
+  for await (const file of store.list(prefix, new AbortController().signal)) files.push(file);
+  return files;
+}
+
+async function content(
+  store: ModelStore,
+  file: StoredFile,
+  range: Omit<ReadOptions, 'signal'> = {},
+): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  const body = await store.read(file, { signal: new AbortController().signal, ...range });
+  for await (const piece of body) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
+
+/** What every model store must do; `open` makes an empty one. */
+export function behavesAsModelStore(name: string, open: () => Promise<StoreUnderTest>): void {
+  describe(`the model store ${name}`, () => {
+    const big = randomBytes(2_000_000);
+    let tested: StoreUnderTest;
+
+    before(async function () {
+      this.timeout(120_000);
+      tested = await open();
+      await tested.put('m/1.0/a.bin', big);
+      await tested.put('m/1.0/empty', new Uint8Array());
+      await tested.put('m/1.0/sub/ü +%#&.txt', Buffer.from('odd name'));
+      await tested.put('m/1/b', Buffer.from('b'));
+      await tested.put('m/loose', Buffer.from('loose'));
+      await tested.put('mm/other', Buffer.from('x'));
+    });
+
+    const one = async (file: string): Promise<StoredFile> => {
+      const [found] = await listed(tested.store, file);
+      assert.ok(found);
+      return found;
+    };
+
+    it('names its source without any credential', () => {
+      const url = new URL(tested.store.source.url);
+      assert.deepEqual([url.search, url.username, url.password], ['', '', '']);
+    });
+
+    it('lists the files below a prefix in ascending order, with size, identity and time', async () => {
+      const files = await listed(tested.store, 'm/');
+      assert.deepEqual(
+        files.map((file) => [file.name, file.size]),
+        [
+          ['m/1.0/a.bin', 2_000_000],
+          ['m/1.0/empty', 0],
+          ['m/1.0/sub/ü +%#&.txt', 8],
+          ['m/1/b', 1],
+          ['m/loose', 5],
+        ],
+      );
+      for (const file of files) {
+        assert.notEqual(file.etag, '');
+        assert.ok(Math.abs(file.lastModified.getTime() - Date.now()) < 3_600_000);
+      }
+    });
+
+    it('lists nothing below a prefix that does not exist', async () => {
+      assert.deepEqual(await listed(tested.store, 'none/'), []);
+    });
+
+    it('tells the names one level below a prefix, folders by their slash', async () => {
+      const { signal } = new AbortController();
+      assert.deepEqual(await tested.store.children('m/', signal), ['1.0/', '1/', 'loose']);
+      assert.deepEqual(await tested.store.children('', signal), ['m/', 'mm/']);
+      assert.deepEqual(await tested.store.children('none/', signal), []);
+    });
+
+    it('reads whole files, empty ones and ranges', async () => {
+      const file = await one('m/1.0/a.bin');
+      assert.ok(big.equals(await content(tested.store, file)));
+      assert.ok(big.subarray(1_999_990).equals(await content(tested.store, file, { offset: 1_999_990 })));
+      const range = await content(tested.store, file, { offset: 1000, length: 70_000 });
+      assert.ok(big.subarray(1000, 71_000).equals(range));
+      assert.equal((await content(tested.store, await one('m/1.0/empty'))).length, 0);
+      assert.equal(String(await content(tested.store, await one('m/1.0/sub/'))), 'odd name');
+    });
+
+    it('gives a file that is overwritten another identity, and refuses to read it by the old one', async () => {
+      await tested.put('changing', Buffer.from('before'));
+      const before = await one('changing');
+      await tested.put('changing', Buffer.from('after!'));
+      assert.notEqual((await one('changing')).etag, before.etag);
+      await assert.rejects(content(tested.store, before), { code: 'MODEL_CHANGED' });
+      await assert.rejects(content(tested.store, before, { offset: 1, length: 2 }), {
+        code: 'MODEL_CHANGED',
+      });
+    });
+
+    it('refuses to read a file that is gone', async () => {
+      await tested.put('passing', Buffer.from('x'));
+      const file = await one('passing');
+      await tested.remove('passing');
+      await assert.rejects(content(tested.store, file), { code: 'MODEL_CHANGED' });
+    });
+
+    it('ends listing and reading when it is told to stop', async () => {
+      const signal = AbortSignal.abort(new Error('stop'));
+      const file = await one('m/1.0/a.bin');
+      await assert.rejects(async () => {
+        for await (const _ of tested.store.list('m/', signal)) assert.fail('listed');
+      });
+      await assert.rejects(tested.store.read(file, { signal }));
+      await assert.rejects(tested.store.children('m/', signal));
+    });
+  });
+}

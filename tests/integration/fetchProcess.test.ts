@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { repositoryRoot } from '../../local/lib/context.ts';
+import type { StorageEndpoint } from '../../local/lib/endpoints.ts';
+import { parseLock } from '../../src/model/lock.ts';
+import { newContainer, publish } from '../support/blobs.ts';
+import { withFaultProxy } from '../support/faultProxy.ts';
+import { filesBelow, type Inputs, keyInputs } from '../support/fetch.ts';
+import { withFolder } from '../support/folder.ts';
+import { services } from '../support/services.ts';
+
+/** The task as the agent starts it: a process of its own, inputs in the environment. */
+function start(inputs: Inputs, temporaryFolder: string): ChildProcess {
+  const given = Object.entries(inputs).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value]);
+  const entry = join(repositoryRoot, 'tasks', 'FetchModel', 'index.ts');
+  return spawn(process.execPath, ['--import', 'tsx/esm', entry], {
+    cwd: repositoryRoot,
+    env: { ...process.env, AGENT_TEMPDIRECTORY: temporaryFolder, ...Object.fromEntries(given) },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+}
+
+async function finished(child: ChildProcess): Promise<string> {
+  let output = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  await once(child, 'close');
+  return output;
+}
+
+describe('the FetchModel process', () => {
+  const content = randomBytes(8_000_000);
+  let storage: StorageEndpoint;
+  let container: Awaited<ReturnType<typeof newContainer>>;
+
+  before(async function () {
+    this.timeout(120_000);
+    ({ storage } = await services('storage'));
+    container = await newContainer(storage);
+    await publish(container, { 'm/1/a.bin': content, 'm/1/b.bin': content.subarray(1) });
+  });
+
+  async function holdsTheModel(folder: string): Promise<void> {
+    assert.deepEqual(await filesBelow(folder), ['a.bin', 'b.bin', 'model.lock.json']);
+    assert.ok(content.equals(await readFile(join(folder, 'a.bin'))));
+    assert.ok(content.subarray(1).equals(await readFile(join(folder, 'b.bin'))));
+    assert.ok(parseLock(await readFile(join(folder, 'model.lock.json'), 'utf8'))?.digest);
+  }
+
+  it('may be killed at any moment: no lock, no final name, and the next run is right', function () {
+    this.timeout(120_000);
+    return withFolder(async (folder) => {
+      const target = join(folder, 'model');
+      const inputs = { ...keyInputs(storage, container.containerName, target), model: 'm' };
+      for (const pieces of [1, 20, 90]) {
+        let passed = 0;
+        let child: ChildProcess | undefined;
+        const rule = () => {
+          // Slow enough that the transfer is under way when the process dies.
+          passed += 1;
+          if (passed === 2) setTimeout(() => child?.kill('SIGKILL'), pieces * 5);
+          return passed > 1 ? ({ kind: 'slow', pauseMs: 10 } as const) : undefined;
+        };
+        await withFaultProxy(storage.blobEndpoint, rule, async (proxy) => {
+          child = start({ ...inputs, blobEndpoint: proxy.url }, folder);
+          await finished(child);
+          assert.equal(child.signalCode, 'SIGKILL');
+        });
+        const left = await filesBelow(target);
+        assert.deepEqual(
+          left.filter((file) => !/\.partial$|^\.model-delivery/.test(file)),
+          [],
+        );
+      }
+      const output = await finished(start(inputs, folder));
+      assert.match(output, /task\.complete result=Succeeded/);
+      await holdsTheModel(target);
+    });
+  });
+
+  it('sets the outputs by the logging commands, registers the key, and shows it nowhere else', () =>
+    withFolder(async (folder) => {
+      const target = join(folder, 'model');
+      const inputs = { ...keyInputs(storage, container.containerName, target), model: 'm' };
+      const output = await finished(start(inputs, folder));
+      assert.match(output, /##vso\[task\.setvariable variable=modelVersion;[^\]]*isOutput=true[^\]]*\]1\n/);
+      assert.match(output, /##vso\[task\.addattachment type=model-delivery\.model;name=model;\]/);
+      assert.match(output, /##vso\[task\.uploadsummary\]/);
+      const shown = output
+        .split('\n')
+        .filter(
+          (line) => line.includes(storage.accountKey) && !/^##vso\[task\.(setsecret|debug)\]/.test(line),
+        );
+      assert.deepEqual(shown, []);
+      await holdsTheModel(target);
+    }));
+
+  it('ends when the agent cancels, and leaves nothing', () =>
+    withFolder(async (folder) => {
+      const target = join(folder, 'model');
+      const inputs = { ...keyInputs(storage, container.containerName, target), model: 'm' };
+      let child: ChildProcess | undefined;
+      let passed = 0;
+      const rule = () => {
+        passed += 1;
+        if (passed === 2) setTimeout(() => child?.kill('SIGINT'), 100);
+        return passed > 1 ? ({ kind: 'slow', pauseMs: 20 } as const) : undefined;
+      };
+      await withFaultProxy(storage.blobEndpoint, rule, async (proxy) => {
+        child = start({ ...inputs, blobEndpoint: proxy.url }, folder);
+        const output = await finished(child);
+        assert.match(output, /task\.complete result=Failed.*Code: CANCELLED/);
+      });
+      assert.deepEqual(await filesBelow(target), []);
+    }));
+});

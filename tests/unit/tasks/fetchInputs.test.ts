@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { join, resolve } from 'node:path';
+import { type FetchInputs, readFetchInputs } from '../../../tasks/FetchModel/inputs.ts';
+import { recordingHost } from '../../support/host.ts';
+
+const key = Buffer.alloc(64, 7).toString('base64');
+const sas = 'sv=2024-11-04&sp=rl&sr=c&se=2030-01-01T00%3A00%3A00Z&sig=c2lnbmF0dXJl%2Bsecret';
+const minimal = { storageAccount: 'datascience', container: 'models', accountKey: key, model: 'credit' };
+
+function read(inputs: Record<string, string>, variables: Record<string, string> = {}) {
+  const { host, said } = recordingHost({ inputs, variables, workingFolder: '/agent/s' });
+  return { inputs: readFetchInputs(host) as FetchInputs, said };
+}
+
+describe("FetchModel's inputs", () => {
+  it('have defaults for all but the place and the model', () => {
+    const { inputs, said } = read(minimal, { 'Pipeline.Workspace': '/agent' });
+    assert.deepEqual(inputs, {
+      source: {
+        type: 'azureBlob',
+        location: {
+          endpoint: 'https://datascience.blob.core.windows.net',
+          container: 'models',
+          credential: { kind: 'accountKey', account: 'datascience', key },
+        },
+      },
+      wanted: { model: 'credit', policy: { kind: 'latestModified' }, files: ['**'] },
+      mode: 'download',
+      targetFolder: join('/agent', 'model'),
+    });
+    assert.deepEqual(said.secrets, [key]);
+  });
+
+  it('take slashes off the model and relative folders from the working folder', () => {
+    const { inputs } = read({ ...minimal, model: '/risk/credit/', targetFolder: 'out/model' });
+    assert.equal(inputs.wanted.model, 'risk/credit');
+    assert.equal(inputs.targetFolder, resolve('/agent/s', 'out/model'));
+  });
+
+  it('take the account from an endpoint, path-style or by host name', () => {
+    const account = (blobEndpoint: string): string => {
+      const { storageAccount: _, ...rest } = minimal;
+      const { credential } = read({ ...rest, blobEndpoint }).inputs.source.location;
+      return credential.kind === 'accountKey' ? credential.account : '';
+    };
+    assert.equal(account('http://127.0.0.1:10000/models1/'), 'models1');
+    assert.equal(account('https://datascience.blob.core.chinacloudapi.cn'), 'datascience');
+  });
+
+  it('register every secret, also within a connection string and the signature of a SAS', () => {
+    const byString = read({
+      ...minimal,
+      authentication: 'connectionString',
+      connectionString: `DefaultEndpointsProtocol=https;AccountName=acc;AccountKey=${key};EndpointSuffix=core.windows.net`,
+    });
+    assert.ok(byString.said.secrets.includes(key));
+    assert.equal(byString.inputs.source.location.endpoint, 'https://acc.blob.core.windows.net');
+    const bySas = read({ ...minimal, authentication: 'sas', sasToken: `?${sas}` });
+    assert.ok(bySas.said.secrets.includes('c2lnbmF0dXJl+secret'));
+    assert.deepEqual(bySas.inputs.source.location.credential, { kind: 'sas', token: sas });
+  });
+
+  it('choose the policy by its name, with a version or range where it takes one', () => {
+    const policy = (versionPolicy: string, version = '') =>
+      read({ ...minimal, versionPolicy, version }).inputs.wanted.policy;
+    assert.deepEqual(policy('exact', '1.0'), { kind: 'exact', version: '1.0' });
+    assert.deepEqual(policy('latestSemver', '^2'), { kind: 'latestSemver', range: '^2' });
+    assert.deepEqual(policy('LATESTNAME'), { kind: 'latestName' });
+  });
+
+  for (const [what, inputs, code, named] of [
+    ['a missing model', { ...minimal, model: '' }, 'INPUT_MISSING', 'model'],
+    ['a missing key', { ...minimal, accountKey: '' }, 'INPUT_MISSING', 'accountKey'],
+    ['a source that is not there yet', { ...minimal, source: 's3' }, 'INPUT_INVALID', 'azureBlob'],
+    ['a URL for the account', { ...minimal, storageAccount: 'https://x' }, 'INPUT_INVALID', 'storageAccount'],
+    ['a key that is none', { ...minimal, accountKey: 'hunter2!' }, 'INPUT_INVALID', 'accountKey'],
+    ['a variable without value', { ...minimal, accountKey: '$(storageKey)' }, 'INPUT_INVALID', 'storageKey'],
+    ['a container name', { ...minimal, container: 'My_Models' }, 'INPUT_INVALID', 'container'],
+    ['exact without version', { ...minimal, versionPolicy: 'exact' }, 'INPUT_MISSING', 'version'],
+    [
+      'a version with a slash',
+      { ...minimal, versionPolicy: 'exact', version: 'a/b' },
+      'INPUT_INVALID',
+      'version',
+    ],
+    ['no range', { ...minimal, versionPolicy: 'latestSemver', version: 'new' }, 'INPUT_INVALID', 'version'],
+    ['a digest that is none', { ...minimal, expectedDigest: 'sha256:12' }, 'INPUT_INVALID', 'expectedDigest'],
+    [
+      'an endpoint with a SAS',
+      { ...minimal, blobEndpoint: `https://a.b/?${sas}` },
+      'INPUT_INVALID',
+      'blobEndpoint',
+    ],
+    [
+      'a SAS URL',
+      { ...minimal, authentication: 'sas', sasToken: `https://a?${sas}` },
+      'INPUT_INVALID',
+      'sasToken',
+    ],
+  ] as const) {
+    it(`refuse ${what}, name it and keep secrets back`, () => {
+      assert.throws(
+        () => read(inputs),
+        (error: Error & { code?: string; remedy?: string }) => {
+          const text = `${error.message} ${error.remedy}`;
+          assert.equal(error.code, code);
+          assert.ok(text.includes(named), text);
+          assert.ok(!text.includes('c2lnbmF0dXJl') && !text.includes('hunter2'), text);
+          return true;
+        },
+      );
+    });
+  }
+});
