@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { parse, parseAllDocuments, stringify } from 'yaml';
+import type { ClusterEndpoint, RegistryEndpoint } from '../../local/lib/endpoints.ts';
+import type { ServiceConnection } from '../../src/host/host.ts';
+import type { KubeObject } from '../../src/kube/objects.ts';
+import {
+  type Run,
+  registryConnection,
+  runDeploy,
+  soon,
+  type TestNamespace,
+  testNamespace,
+} from '../support/deployment.ts';
+import { services } from '../support/services.ts';
+import { pushWebImages } from '../support/webImage.ts';
+
+const repository = `deploy/access-${randomBytes(3).toString('hex')}`;
+
+interface Kubeconfig {
+  clusters: { cluster: { server: string; 'certificate-authority-data'?: string } }[];
+  users: { user: Record<string, unknown> }[];
+}
+
+/** The Role of the user guide, so that what it promises is proved. */
+async function documentedRole(): Promise<KubeObject> {
+  const guide = await readFile(new URL('../../docs/deploy-to-aks.md', import.meta.url), 'utf8');
+  const block = /```yaml\n(apiVersion: rbac[\s\S]*?)```/.exec(guide)?.[1] ?? '';
+  const [role] = parseAllDocuments(block).map((document) => document.toJS() as KubeObject);
+  assert.ok(role);
+  return role;
+}
+
+describe("DeployToAks's way into the cluster", function () {
+  this.timeout(120_000);
+  let registry: RegistryEndpoint;
+  let cluster: ClusterEndpoint;
+  let namespace: TestNamespace;
+
+  const deploy = (
+    inputs: Record<string, string>,
+    connections: readonly ServiceConnection[] = [],
+  ): Promise<Run> =>
+    runDeploy({
+      inputs: {
+        connectionType: 'kubeconfig',
+        kubeconfig: cluster.kubeconfig,
+        namespace: namespace.name,
+        appName: 'web',
+        readinessPath: '/healthz',
+        containerRegistry: 'registry',
+        repository,
+        createPullSecret: 'true',
+        rolloutTimeout: '60',
+        ...inputs,
+      },
+      connections: [registryConnection(registry), ...connections],
+    });
+
+  const kubeconfigWith = async (change: (config: Kubeconfig) => void): Promise<string> => {
+    const config = parse(await readFile(cluster.kubeconfig, 'utf8')) as Kubeconfig;
+    change(config);
+    return stringify(config);
+  };
+
+  /** A service account's token, with the rights of this role in the namespace. */
+  const tokenWith = async (name: string, role: KubeObject): Promise<string> => {
+    const place = { namespace: namespace.name };
+    const subject = { kind: 'ServiceAccount', name, ...place };
+    const rbac = 'rbac.authorization.k8s.io';
+    const objects: KubeObject[] = [
+      { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, ...place } },
+      { ...role, metadata: { name, ...place } },
+      {
+        apiVersion: `${rbac}/v1`,
+        kind: 'RoleBinding',
+        metadata: { name, ...place },
+        subjects: [subject],
+        roleRef: { apiGroup: rbac, kind: 'Role', name },
+      },
+    ];
+    for (const object of objects) await namespace.client.create(object, soon());
+    const answer = await namespace.transport.json({
+      call: { verb: 'create', what: 'a token' },
+      method: 'POST',
+      path: `/api/v1/namespaces/${namespace.name}/serviceaccounts/${name}/token`,
+      body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { audiences: [] } },
+      signal: soon(),
+    });
+    return (answer as { status: { token: string } }).status.token;
+  };
+
+  const serviceAccountConnection = (token: string): ServiceConnection => ({
+    id: 'aks',
+    url: namespace.access.server,
+    scheme: 'Token',
+    parameters: {
+      apitoken: Buffer.from(token).toString('base64'),
+      serviceaccountcertificate: Buffer.from(namespace.access.certificateAuthority ?? '').toString('base64'),
+    },
+    data: { authorizationtype: 'ServiceAccount', acceptuntrustedcerts: 'false' },
+  });
+
+  const failed = (run: Run, code: string): Run => {
+    assert.equal(run.error?.code, code, `${run.error?.message}\n${run.log}`);
+    const text = `${run.error.message} ${run.error.remedy} ${run.log}`;
+    for (const secret of run.said.secrets) assert.ok(!text.includes(secret), 'a secret was printed');
+    return run;
+  };
+
+  before(async function () {
+    this.timeout(900_000);
+    const started = await services('cluster', 'registry');
+    ({ registry, cluster } = started);
+    await pushWebImages(registry, repository, [
+      { tag: '1', modelVersion: 'v1', created: '2026-01-01T00:00:00Z' },
+    ]);
+    namespace = await testNamespace(cluster);
+  });
+
+  after(async () => {
+    await namespace?.remove();
+  });
+
+  it('by the content of a kubeconfig works like by its path', async () => {
+    const content = await readFile(cluster.kubeconfig, 'utf8');
+    const run = await deploy({ kubeconfig: content, serviceType: 'ClusterIP' });
+    assert.equal(run.error, undefined, run.log);
+    assert.ok(run.said.secrets.length > 0, 'its credentials are registered as secrets');
+  });
+
+  it('by a service account with the documented Role works, for the first deployment and the next', async () => {
+    const token = await tokenWith('deployer', await documentedRole());
+    const inputs = { connectionType: 'kubernetes', kubernetesConnection: 'aks', appName: 'by-role' };
+    const first = await deploy(inputs, [serviceAccountConnection(token)]);
+    assert.equal(first.error, undefined, `${first.error?.message}\n${first.log}`);
+    assert.ok(first.said.secrets.includes(token));
+    const second = await deploy({ ...inputs, replicas: '1' }, [serviceAccountConnection(token)]);
+    assert.equal(second.error, undefined, `${second.error?.message}\n${second.log}`);
+  });
+
+  it('by a service account without the right to change Deployments ends before anything changes', async () => {
+    const role = await documentedRole();
+    const rules = (role['rules'] as { resources: string[]; verbs: string[] }[]).map((rule) =>
+      rule.resources.includes('deployments') ? { ...rule, verbs: ['get', 'list', 'watch'] } : rule,
+    );
+    const token = await tokenWith('reader', { ...role, rules });
+    const inputs = { connectionType: 'kubernetes', kubernetesConnection: 'aks', appName: 'denied' };
+    const run = failed(await deploy(inputs, [serviceAccountConnection(token)]), 'CLUSTER_FORBIDDEN');
+    assert.match(run.error?.message ?? '', /may not (patch|create) deployments in namespace/);
+    const service = { apiVersion: 'v1', kind: 'Service', namespace: namespace.name, name: 'denied' };
+    assert.equal(await namespace.client.get(service, soon()), undefined);
+  });
+
+  it('to a server that is not there ends with its address', async () => {
+    const kubeconfig = await kubeconfigWith((config) => {
+      for (const { cluster: one } of config.clusters) one.server = 'https://127.0.0.1:1';
+    });
+    const run = failed(await deploy({ kubeconfig }), 'CLUSTER_UNREACHABLE');
+    assert.match(
+      `${run.error?.message} ${run.error?.remedy}`,
+      /'127\.0\.0\.1:1' cannot be reached.*Nothing listens/,
+    );
+  });
+
+  it('to a name that does not resolve says so', async () => {
+    const kubeconfig = await kubeconfigWith((config) => {
+      for (const { cluster: one } of config.clusters) one.server = 'https://nowhere.invalid:6443';
+    });
+    const run = failed(await deploy({ kubeconfig }), 'CLUSTER_UNREACHABLE');
+    assert.match(run.error?.remedy ?? '', /not resolved/);
+  });
+
+  it('with another certificate authority is refused before any credential is sent', async () => {
+    const kubeconfig = await kubeconfigWith((config) => {
+      for (const { cluster: one } of config.clusters) delete one['certificate-authority-data'];
+    });
+    failed(await deploy({ kubeconfig }), 'CLUSTER_TLS');
+  });
+
+  it('with a wrong token ends as not signed in, and the token is not printed', async () => {
+    const kubeconfig = await kubeconfigWith((config) => {
+      for (const one of config.users) one.user = { token: 'a-token-of-another-cluster' };
+    });
+    const run = failed(await deploy({ kubeconfig }), 'CLUSTER_UNAUTHENTICATED');
+    assert.deepEqual(run.said.secrets, ['a-token-of-another-cluster']);
+  });
+});
