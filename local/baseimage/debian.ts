@@ -1,7 +1,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -121,7 +121,10 @@ async function cached(folder: string): Promise<BuiltLayer | undefined> {
 async function buildInto(context: LocalContext, target: string, name: string): Promise<void> {
   await ensureSystemPackages(context, baseImagePackages);
   context.say('Making the base image from Debian packages (once for this user, about half a minute) …');
-  const folder = await mkdtemp(`${target}.part-`);
+  const folder = `${target}.part`;
+  // What a killed process left; whoever holds the lock is the only one that builds here.
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder);
   try {
     await build(folder, name);
     await rename(folder, target);

@@ -15,6 +15,8 @@ import { readState, serviceFolder, writePrivate, writeState } from './state.ts';
 
 const run = promisify(execFile);
 const service = 'docker';
+/** Where the registry listens when there is a cluster. */
+const localRegistries = '198.18.0.0/15';
 
 /** What the Docker engine is made from. */
 export const dockerPackages: readonly SystemPackage[] = [
@@ -72,7 +74,7 @@ function configuration(state: DockerState, folder: string, socket: string): obje
     ip6tables: false,
     'ip-forward': false,
     'ip-masq': false,
-    'insecure-registries': ['127.0.0.0/8', '198.18.0.0/15'],
+    'insecure-registries': ['127.0.0.0/8', localRegistries],
     'cgroup-parent': state.cgroup,
     'exec-opts': ['native.cgroupdriver=cgroupfs'],
     // A lower score needs a capability that containers and small machines lack.
@@ -115,6 +117,12 @@ async function existingEngine(): Promise<DockerEndpoint> {
   });
 }
 
+/** A proxy of the user's serves for the web; the local registry is not behind it. */
+function engineEnvironment(caller: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const direct = [caller['NO_PROXY'] ?? caller['no_proxy'], localRegistries].filter(Boolean).join();
+  return { ...caller, PATH: `${caller['PATH']}:/usr/sbin:/sbin`, NO_PROXY: direct, no_proxy: direct };
+}
+
 /** Starts a Docker engine of our own, with its own data, sockets and network, beside any that the machine has. */
 export async function startDocker(context: LocalContext): Promise<DockerEndpoint> {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return existingEngine();
@@ -132,6 +140,7 @@ export async function startDocker(context: LocalContext): Promise<DockerEndpoint
     name: service,
     command: 'dockerd',
     args: ['--config-file', settings],
+    env: engineEnvironment(process.env),
     ready: () => answers(socket),
   });
   return { socket };
