@@ -47,8 +47,9 @@ function readConnection(id: string): ServiceConnection {
   };
 }
 
+/** The agent masks line by line and refuses a secret of several lines. */
 function registerSecret(value: string): void {
-  for (const line of [value, ...value.split(/\r?\n/)]) if (line.trim().length >= 4) tl.setSecret(line);
+  for (const line of value.split(/\r?\n/)) if (line.trim().length >= 4) tl.setSecret(line);
 }
 
 /** Aborts when the agent cancels: it sends SIGINT, then SIGTERM, and kills seconds later. */
