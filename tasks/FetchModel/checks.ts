@@ -39,6 +39,17 @@ export function checkedVersion(value: string): string {
   throw invalid('version', `is '${value}'`, "Write one version's name, without a slash.");
 }
 
+/** The pointer's path below the model. */
+export function checkedPointer(value: string): string {
+  const file = value.replace(/^\/+/, '');
+  if (file !== '' && !file.endsWith('/')) return file;
+  throw invalid(
+    'pointerFile',
+    `is '${value}'`,
+    "Write a file's path below the model, for example 'latest.json'.",
+  );
+}
+
 /** A range of semantic versions. https://github.com/npm/node-semver#ranges */
 export function checkedRange(value: string): string {
   if (semver.validRange(value) !== null) return value;

@@ -1,6 +1,15 @@
 import { join } from 'node:path';
 import type { Host } from '../../src/host/host.ts';
-import { choice, lines, path, readInputs, required, text, type Values } from '../../src/host/inputs.ts';
+import {
+  choice,
+  lines,
+  path,
+  readInputs,
+  required,
+  text,
+  textOr,
+  type Values,
+} from '../../src/host/inputs.ts';
 import { parseConnectionString } from '../../src/model/azureBlob/connectionString.ts';
 import {
   type AzureBlobLocation,
@@ -12,7 +21,14 @@ import {
   publicEndpoint,
 } from '../../src/model/azureBlob/location.ts';
 import type { VersionPolicy, Wanted } from '../../src/model/selection/types.ts';
-import { checkedDigest, checkedModel, checkedRange, checkedSecret, checkedVersion } from './checks.ts';
+import {
+  checkedDigest,
+  checkedModel,
+  checkedPointer,
+  checkedRange,
+  checkedSecret,
+  checkedVersion,
+} from './checks.ts';
 
 /** Every input of task.json, as it is read. */
 export const fields = {
@@ -26,8 +42,12 @@ export const fields = {
   connectionString: text(),
   model: text(),
   files: lines('**'),
-  versionPolicy: choice(['latestModified', 'latestSemver', 'latestName', 'exact'], 'latestModified'),
+  versionPolicy: choice(
+    ['latestModified', 'latestSemver', 'latestName', 'pointer', 'exact'],
+    'latestModified',
+  ),
   version: text(),
+  pointerFile: textOr('latest.json'),
   mode: choice(['download', 'resolve'], 'download'),
   targetFolder: path(),
   expectedDigest: text(),
@@ -97,6 +117,8 @@ function policy(raw: Raw): VersionPolicy {
         kind: 'latestSemver',
         ...(raw.version !== undefined && { range: checkedRange(raw.version) }),
       };
+    case 'pointer':
+      return { kind: 'pointer', file: checkedPointer(raw.pointerFile) };
     default:
       return { kind: raw.versionPolicy };
   }

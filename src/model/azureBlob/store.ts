@@ -17,7 +17,6 @@ import {
 import { explainedError, serviceCode } from './errors.ts';
 import type { AzureBlobLocation } from './location.ts';
 
-const pageSize = 5000;
 /** As many container names as the "did you mean" looks through. */
 const containersLookedAt = 5000;
 
@@ -82,11 +81,18 @@ async function containerMissing(
   });
 }
 
+/** How the store is asked. */
+export interface AzureBlobOptions {
+  /** Names a page of a listing; the service gives 5,000 at most. */
+  readonly pageSize?: number;
+}
+
 /** Container and client, with every failure of the service explained. */
 interface Access {
   readonly location: AzureBlobLocation;
   readonly service: BlobServiceClient;
   readonly container: ContainerClient;
+  readonly pageSize: number;
 }
 
 async function explained(access: Access, error: unknown, signal: AbortSignal): Promise<unknown> {
@@ -99,7 +105,7 @@ async function explained(access: Access, error: unknown, signal: AbortSignal): P
 async function* listFiles(access: Access, prefix: string, signal: AbortSignal): AsyncGenerator<StoredFile> {
   const pages = access.container
     .listBlobsFlat({ prefix, includeMetadata: true, abortSignal: signal })
-    .byPage({ maxPageSize: pageSize });
+    .byPage({ maxPageSize: access.pageSize });
   try {
     for await (const page of pages) {
       for (const blob of page.segment.blobItems) if (!isFolderMarker(blob)) yield storedFile(blob);
@@ -114,10 +120,13 @@ async function listChildren(access: Access, prefix: string, signal: AbortSignal)
   const folders = new Set<string>();
   const files: string[] = [];
   try {
-    for await (const item of access.container.listBlobsByHierarchy('/', options)) {
-      const name = item.name.slice(prefix.length);
-      if (item.kind === 'prefix') folders.add(name);
-      else if (!isFolderMarker(item)) files.push(name);
+    for await (const { segment } of access.container
+      .listBlobsByHierarchy('/', options)
+      .byPage({ maxPageSize: access.pageSize })) {
+      for (const folder of segment.blobPrefixes ?? []) folders.add(folder.name.slice(prefix.length));
+      for (const blob of segment.blobItems) {
+        if (!isFolderMarker(blob)) files.push(blob.name.slice(prefix.length));
+      }
     }
   } catch (error) {
     throw await explained(access, error, signal);
@@ -173,9 +182,14 @@ async function readFile(
 }
 
 /** Models in a container of Azure Blob storage; bytes are pinned by If-Match on the listed ETag. */
-export function openAzureBlobStore(location: AzureBlobLocation): ModelStore {
+export function openAzureBlobStore(location: AzureBlobLocation, options: AzureBlobOptions = {}): ModelStore {
   const service = serviceClient(location);
-  const access: Access = { location, service, container: service.getContainerClient(location.container) };
+  const access: Access = {
+    location,
+    service,
+    container: service.getContainerClient(location.container),
+    pageSize: options.pageSize ?? 5000,
+  };
   return {
     source: { type: 'azureBlob', url: `${location.endpoint}/${location.container}` },
     list: (prefix, signal) => listFiles(access, prefix, signal),

@@ -2,6 +2,7 @@ import type { ModelStore } from '../store.ts';
 import { filesNotFound, modelNotFound, versionNotFound } from './notFound.ts';
 import { compareNatural } from './order.ts';
 import { type PathFilter, pathFilter } from './patterns.ts';
+import { readPointer } from './pointer.ts';
 import { type Scan, scanModel, scanVersion } from './scan.ts';
 import { rankSemver } from './semantic.ts';
 import type { Candidate, Selection, Version, VersionPolicy, Wanted } from './types.ts';
@@ -123,10 +124,9 @@ async function latestSemver(search: Search, range: string | undefined): Promise<
   return chosenByName(search, ranked, `it is the highest of ${ranked.length} semantic version(s) ${asked}`);
 }
 
-async function exact(search: Search, version: string): Promise<Choice> {
+async function exact(search: Search, version: string, reason: string): Promise<Choice> {
   const { store, wanted, filter, signal } = search;
   const builder = await scanVersion(store, wanted.model, version, filter, signal);
-  const reason = 'it was asked for by name';
   if (!builder.isEmpty) {
     const candidates = [builder.candidate(version)];
     return { ...builder.version(version), layout: 'versions', reason, candidates, considered: 1, notes: [] };
@@ -139,6 +139,12 @@ async function exact(search: Search, version: string): Promise<Choice> {
   return { ...flat, reason };
 }
 
+async function pointed(search: Search, pointerFile: string): Promise<Choice> {
+  const { store, wanted, signal } = search;
+  const version = await readPointer(store, wanted.model, pointerFile, signal);
+  return exact(search, version, `the pointer '${wanted.model}/${pointerFile}' names it`);
+}
+
 function choose(search: Search, policy: VersionPolicy): Promise<Choice> {
   switch (policy.kind) {
     case 'latestModified':
@@ -148,7 +154,9 @@ function choose(search: Search, policy: VersionPolicy): Promise<Choice> {
     case 'latestSemver':
       return latestSemver(search, policy.range);
     case 'exact':
-      return exact(search, policy.version);
+      return exact(search, policy.version, 'it was asked for by name');
+    case 'pointer':
+      return pointed(search, policy.file);
   }
 }
 

@@ -6,7 +6,9 @@ export type VersionPolicy =
   | { readonly kind: 'latestName' }
   /** Highest semantic version, within a range where one is given. */
   | { readonly kind: 'latestSemver'; readonly range?: string }
-  | { readonly kind: 'exact'; readonly version: string };
+  | { readonly kind: 'exact'; readonly version: string }
+  /** The version that a small file beside the versions names. */
+  | { readonly kind: 'pointer'; readonly file: string };
 
 /** What to look for. */
 export interface Wanted {
