@@ -19,6 +19,7 @@ npm run pipeline -- FILE.yml [options]
   --node PATH             the Node that runs the tasks (default: this one)
   --working-copy FOLDER   what 'checkout: self' brings (default: the repository around FILE)
   --definition NAME       the pipeline's name, which others give as 'source' (default: FILE's name)
+  --artifacts FOLDER      where artifacts of all runs are kept (default: .local/agent/artifacts)
   --json FILE             writes the result
 `;
 
@@ -32,6 +33,7 @@ const flags = {
   node: { type: 'string' },
   'working-copy': { type: 'string' },
   definition: { type: 'string' },
+  artifacts: { type: 'string' },
   json: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -90,7 +92,7 @@ function optionsOf(file: string, values: Values, signal: AbortSignal): PipelineO
   return {
     file,
     signal,
-    artifactsFolder: join(repositoryRoot, '.local', 'agent', 'artifacts'),
+    artifactsFolder: values.artifacts ?? join(repositoryRoot, '.local', 'agent', 'artifacts'),
     variables: { ...pairs(values.variable, 'variable'), ...secrets(values.secret) },
     parameters: pairs(values.parameter, 'parameter'),
     ...(vsix === undefined ? {} : { vsix }),
@@ -119,11 +121,13 @@ async function run(args: readonly string[], signal: AbortSignal): Promise<number
 export async function pipelineCommand(args: readonly string[]): Promise<number> {
   const controller = new AbortController();
   const cancel = (): void => {
+    // A second Ctrl+C must not end this process alone: the step's would live on.
+    if (controller.signal.aborted) return;
     process.stderr.write('\nCancelling: the running step gets up to 10 s to end …\n');
     controller.abort();
   };
-  process.once('SIGINT', cancel);
-  process.once('SIGTERM', cancel);
+  process.on('SIGINT', cancel);
+  process.on('SIGTERM', cancel);
   try {
     return await run(args, controller.signal);
   } catch (error) {

@@ -12,5 +12,7 @@ export async function runCheckout(step: StepContext, yaml: CheckoutStep): Promis
   const started = performance.now();
   const files = await copyWorkingCopy(run.workingCopy, folders.sources);
   const seconds = formatSeconds((performance.now() - started) / 1000);
-  step.log(`${files} files of ${run.workingCopy} in ${seconds}; commit ${run.source.version}`);
+  step.log(
+    `${files} files of ${run.workingCopy} in ${seconds}; ${/^0+$/.test(run.source.version) ? 'no commit yet' : `commit ${run.source.version}`}`,
+  );
 }

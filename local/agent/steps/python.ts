@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readdir, rm, symlink } from 'node:fs/promises';
-import { delimiter, dirname, join } from 'node:path';
+import { mkdir, readdir, realpath, rm, symlink } from 'node:fs/promises';
+import { basename, delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { DeliveryError } from '../../../src/errors.ts';
 import type { StepContext } from '../run/context.ts';
@@ -50,6 +50,11 @@ async function describePython(command: string): Promise<Python | undefined> {
   }
 }
 
+/** pyenv's shims are scripts that take their time; one tells its default, the others are in its versions. */
+function isSlowShim(folder: string, name: string): boolean {
+  return basename(folder) === 'shims' && name !== 'python3';
+}
+
 /** Interpreters on PATH, and the ones that pyenv keeps beside its shims. */
 async function candidates(machine: Readonly<Record<string, string>>): Promise<string[]> {
   const path = Object.entries(machine).find(([name]) => name.toUpperCase() === 'PATH')?.[1] ?? '';
@@ -58,11 +63,12 @@ async function candidates(machine: Readonly<Record<string, string>>): Promise<st
   const folders = [...path.split(delimiter), ...versions.map((version) => join(pyenv, version, 'bin'))];
   const found: string[] = [];
   for (const folder of folders.filter(Boolean)) {
-    const names = await readdir(folder).catch(() => []);
+    const names = (await readdir(folder).catch(() => [])).filter((name) => !isSlowShim(folder, name));
     const pythons = names.filter((name) => /^python(3(\.\d+)?)?(\.exe)?$/.test(name));
     found.push(...pythons.map((name) => join(folder, name)));
   }
-  return found;
+  const real = await Promise.all(found.map(async (file) => [await realpath(file), file] as const));
+  return [...new Map(real.toReversed()).values()].toReversed();
 }
 
 async function findPython(spec: string, machine: Readonly<Record<string, string>>): Promise<Python> {
