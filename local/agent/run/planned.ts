@@ -51,12 +51,8 @@ export function contextOf(
     log: write,
     issue(type, message) {
       issues.push({ type, message: masker.mask(message) });
-      write(
-        message
-          .split('\n')
-          .map((line) => `##[${type}]${line}`)
-          .join('\n'),
-      );
+      // Further lines stand below the first, behind its tag as it is printed.
+      write(`##[${type}]${message.replaceAll('\n', `\n${' '.repeat(type.length + 2)}`)}`);
     },
     progress: (percent, what) => printer.progress(percent, masker.mask(what)),
   };
