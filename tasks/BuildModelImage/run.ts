@@ -1,89 +1,21 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Host } from '../../src/host/host.ts';
-import { readBase } from '../../src/image/base.ts';
 import { type BuiltImage, buildImage } from '../../src/image/build.ts';
-import type { ImageBuilder } from '../../src/image/builder.ts';
-import { deliverDependencies } from '../../src/image/deliverDependencies.ts';
-import { createRegistryEngine } from '../../src/image/engines/registry.ts';
 import { type DeliveredModel, deliverModel } from '../../src/image/model/deliver.ts';
 import { folderModel, lockedModel, type Model } from '../../src/image/model/files.ts';
 import { imageRecord, layerTable, summaryOf } from '../../src/image/report.ts';
 import { runLabels } from '../../src/image/runLabels.ts';
 import { readLock } from '../../src/model/lock.ts';
-import { createRegistryClient, type RegistryClient } from '../../src/oci/client.ts';
-import { type RegistryAccess, registryAccess } from '../../src/oci/connection.ts';
-import { parseReference, registryUrlOf } from '../../src/oci/reference.ts';
-import { formatBytes, formatSeconds } from '../../src/report/format.ts';
-import { type ApplicationInput, type BuildInputs, readBuildInputs } from './inputs.ts';
-
-/** What the parts of one run share. */
-interface Run {
-  readonly host: Host;
-  readonly inputs: BuildInputs;
-  readonly access: RegistryAccess;
-  readonly client: RegistryClient;
-  readonly created: Date;
-  /** Emptied when the run ends, however it ends. */
-  readonly workFolder: string;
-  readonly signal: AbortSignal;
-}
-
-const userAgent = 'model-delivery/BuildModelImage';
+import { registryAccess } from '../../src/oci/connection.ts';
+import { formatBytes } from '../../src/report/format.ts';
+import { builderFor, clientFor, type Run } from './builder.ts';
+import { type BuildInputs, readBuildInputs } from './inputs.ts';
 
 /** The start of the run, or the time that a reproducible build prescribes (reproducible-builds.org). */
 function creationTime(host: Host): Date {
   const prescribed = Number(host.variable('SOURCE_DATE_EPOCH') ?? Number.NaN);
   return Number.isFinite(prescribed) ? new Date(prescribed * 1000) : new Date();
-}
-
-function clientFor(
-  run: Pick<Run, 'host' | 'signal'>,
-  access: RegistryAccess,
-  pushTo?: string,
-): RegistryClient {
-  return createRegistryClient({
-    ...access,
-    signal: run.signal,
-    userAgent,
-    onRetry: (reason, delayMs) =>
-      run.host.log.info(`Registry: ${reason}; next attempt in ${formatSeconds(delayMs / 1000)}`),
-    ...(pushTo === undefined ? {} : { pushTo }),
-  });
-}
-
-function registryEngine(run: Run, application: ApplicationInput & { engine: 'registry' }): ImageBuilder {
-  const { host, client, inputs, signal, workFolder } = run;
-  const base = parseReference(application.baseImage);
-  const isHere = base.registry === client.host;
-  const source = isHere ? client : clientFor(run, { registryUrl: registryUrlOf(base.registry) });
-  const { requirements, appFolder, pythonVersion, workingDirectory } = application;
-  return createRegistryEngine({
-    readBase: () => readBase(source, base, inputs.platform, isHere),
-    workingDirectory,
-    platform: inputs.platform,
-    created: run.created,
-    signal,
-    ...(appFolder === undefined ? {} : { appFolder }),
-    ...(pythonVersion === undefined ? {} : { pythonVersion }),
-    ...(requirements === undefined
-      ? {}
-      : {
-          dependencies: (target) =>
-            deliverDependencies({
-              ...{ client, repository: inputs.repository, requirements, target, signal },
-              temporaryFolder: workFolder,
-              environment: process.env,
-              onResolve: () => host.log.info(`Packages: pip resolves them for Python ${target.version}`),
-            }),
-        }),
-  });
-}
-
-function builderFor(run: Run): ImageBuilder {
-  const { application } = run.inputs;
-  if (application.engine === 'registry') return registryEngine(run, application);
-  throw new Error('not yet');
 }
 
 async function findModel(run: Run, model: NonNullable<BuildInputs['model']>): Promise<Model> {
@@ -147,7 +79,16 @@ export async function buildModelImage(host: Host): Promise<void> {
   const workFolder = await mkdtemp(join(host.temporaryFolder, 'image-'));
   try {
     const client = clientFor({ host, signal }, access, inputs.repository);
-    const run = { host, inputs, access, client, created: creationTime(host), workFolder, signal };
+    const run = {
+      host,
+      inputs,
+      access,
+      client,
+      created: creationTime(host),
+      workFolder,
+      signal,
+      environment: process.env,
+    };
     announce(run, await build(run));
   } catch (error) {
     // What still runs beside the part that failed has nothing to work for any more.

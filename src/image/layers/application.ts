@@ -3,7 +3,7 @@ import { type Archive, createArchive, type TarMember } from '../tar/archive.ts';
 import { folderMember } from '../tar/members.ts';
 import { digestOfStream } from './digest.ts';
 import { folderMembers } from './folder.ts';
-import { readIgnoreRules } from './ignore.ts';
+import { parseIgnoreRules, readIgnoreFile, usuallyIgnored } from './ignore.ts';
 import type { Layer } from './layer.ts';
 
 export interface ApplicationOptions {
@@ -34,7 +34,7 @@ async function inMemory(archive: Archive): Promise<Archive> {
  */
 export async function applicationLayer(options: ApplicationOptions): Promise<Layer> {
   const { folder, signal } = options;
-  const rules = await readIgnoreRules(folder);
+  const rules = parseIgnoreRules(await readIgnoreFile(folder), usuallyIgnored);
   const found = await folderMembers({ folder, input: 'appFolder', rules, signal });
   const root = options.destination.slice(1);
   const members: TarMember[] = [

@@ -11,6 +11,8 @@ export interface FolderOptions {
   /** Name of the input that named the folder, for errors. */
   readonly input: string;
   readonly rules: IgnoreRules;
+  /** Whether the file system's executable bits count too; they do in a Docker build, as users know it. */
+  readonly keepModes?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -69,7 +71,8 @@ async function linkMember(file: string, path: string): Promise<TarMember> {
   return { path, type: 'link', size: 0, target };
 }
 
-async function memberOf(file: string, path: string): Promise<TarMember> {
+async function memberOf(options: FolderOptions, path: string): Promise<TarMember> {
+  const file = join(options.folder, path);
   const state = await lstat(file);
   if (state.isSymbolicLink()) return linkMember(file, path);
   if (state.isDirectory()) return { path, type: 'folder', size: 0 };
@@ -78,7 +81,7 @@ async function memberOf(file: string, path: string): Promise<TarMember> {
     path,
     type: 'file',
     size: state.size,
-    executable: await isExecutable(file),
+    executable: (options.keepModes === true && (state.mode & 0o111) !== 0) || (await isExecutable(file)),
     open: (offset) => readUnchanged(file, state.size, offset),
   };
 }
@@ -93,7 +96,7 @@ export async function folderMembers(options: FolderOptions): Promise<readonly Ta
       const path = relative === '' ? name : `${relative}/${name}`;
       const excluded = options.rules.excludes(path);
       if (excluded && !options.rules.hasExceptions) continue;
-      const member = await memberOf(join(options.folder, path), path);
+      const member = await memberOf(options, path);
       if (!excluded) members.push(member);
       if (member.type === 'folder') await visit(path);
     }

@@ -16,7 +16,7 @@ interface Rule {
 }
 
 /** Never part of an application, unless .dockerignore brings it back. */
-const always = ['**/.git', '**/__pycache__', '**/.DS_Store'];
+export const usuallyIgnored = ['**/.git', '**/__pycache__', '**/.DS_Store'];
 
 const options = { dot: true, nobrace: true, noext: true, nocomment: true, nonegate: true } as const;
 
@@ -36,12 +36,12 @@ function matches(pattern: Minimatch, parents: readonly string[]): boolean {
 }
 
 /**
- * Rules of a .dockerignore's text: the last one that matches decides.
+ * Rules of a .dockerignore's text after those of `before`: the last one that matches decides.
  * https://docs.docker.com/build/concepts/context/#dockerignore-files
  */
-export function parseIgnoreRules(text: string): IgnoreRules {
+export function parseIgnoreRules(text: string, before: readonly string[]): IgnoreRules {
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '' && !line.startsWith('#'));
-  const rules = [...always, ...lines].flatMap((line) => parseRule(line.trim()) ?? []);
+  const rules = [...before, ...lines].flatMap((line) => parseRule(line.trim()) ?? []);
   return {
     hasExceptions: rules.some((rule) => rule.keeps),
     excludes(path) {
@@ -52,7 +52,7 @@ export function parseIgnoreRules(text: string): IgnoreRules {
   };
 }
 
-/** The rules of a folder; only the usual ones where it has no .dockerignore. */
-export async function readIgnoreRules(folder: string): Promise<IgnoreRules> {
-  return parseIgnoreRules(await readFile(join(folder, '.dockerignore'), 'utf8').catch(() => ''));
+/** The text of a folder's .dockerignore; empty where there is none. */
+export async function readIgnoreFile(folder: string): Promise<string> {
+  return await readFile(join(folder, '.dockerignore'), 'utf8').catch(() => '');
 }
