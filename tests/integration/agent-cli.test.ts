@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { repositoryRoot } from '../../local/lib/context.ts';
 import { withFolder } from '../support/folder.ts';
 
@@ -22,7 +22,7 @@ async function pipeline(args: readonly string[], interruptAfter?: RegExp): Promi
     ['--import', 'tsx', '--input-type=module', '-e', program, '--', ...args],
     {
       cwd: repositoryRoot,
-      env: { ...process.env, TOKEN_OF_TEST: 'from-the-environment' },
+      env: { ...process.env, TOKEN_OF_TEST: 'from-the-environment', TMPDIR: dirname(args[0] ?? '') },
     },
   );
   const exited = once(child, 'exit') as Promise<[number | null]>;
@@ -79,7 +79,7 @@ describe('npm run pipeline', () => {
       assert.equal(wrongFile.code, 2);
       assert.match(wrongFile.stderr, /p\.yml:1:12: 'bsh' does not begin a step[\s\S]*What to do: /);
       assert.match((await pipeline([...args, '--variable', 'x'])).stderr, /--variable name=value/);
-      assert.match((await pipeline(['--nonsense'])).stderr, /--nonsense/);
+      assert.match((await pipeline([...args, '--nonsense'])).stderr, /--nonsense/);
     });
   });
 

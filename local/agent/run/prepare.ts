@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { DeliveryError } from '../../../src/errors.ts';
@@ -15,6 +15,7 @@ import { builtInLabels } from '../steps/builtin.ts';
 import { machineEnvironment, type SystemConnection } from '../task/environment.ts';
 import { createCatalog } from '../task/extension.ts';
 import type { Pipeline } from '../yaml/model.ts';
+import { onlyStages } from '../yaml/only.ts';
 import { parsePipeline } from '../yaml/pipeline.ts';
 import { checkTasks } from './check.ts';
 import type { GivenVariable, RunContext } from './context.ts';
@@ -47,24 +48,6 @@ async function readPipelineFile(file: string): Promise<string> {
       cause,
     });
   }
-}
-
-/** Only the named stages, as if they depended on no others. */
-function onlyStages(pipeline: Pipeline, names: readonly string[] | undefined): Pipeline {
-  if (names === undefined) return pipeline;
-  const known = pipeline.stages.map(({ name }) => name);
-  const missing = names.find((name) => !known.includes(name));
-  if (missing !== undefined)
-    throw new DeliveryError({
-      code: 'STAGE_UNKNOWN',
-      side: 'input',
-      message: `${pipeline.file} has no stage '${missing}'.`,
-      remedy: `Its stages: ${known.join(', ')}.`,
-    });
-  const stages = pipeline.stages
-    .filter(({ name }) => names.includes(name))
-    .map((stage) => ({ ...stage, dependsOn: stage.dependsOn.filter((name) => names.includes(name)) }));
-  return { ...pipeline, stages };
 }
 
 function givenVariables(options: PipelineOptions): GivenVariable[] {
@@ -152,12 +135,22 @@ function maskerFor(given: readonly GivenVariable[], connections: readonly Connec
  * Throws PIPELINE_INVALID, CONNECTIONS_INVALID, EXTENSION_UNREADABLE, NODE_MISSING and the like.
  */
 export async function prepareRun(options: PipelineOptions): Promise<RunContext> {
+  const ground = await groundOf(options);
+  try {
+    return await prepareIn(ground, options);
+  } catch (error) {
+    // A folder that was made for this run alone is not left behind by a run that never began.
+    if (options.workFolder === undefined) await rm(ground.work, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function prepareIn(ground: Ground, options: PipelineOptions): Promise<RunContext> {
   const environment = options.environment ?? process.env;
   const connections =
     options.connectionsFile === undefined ? [] : await readConnections(options.connectionsFile);
   const given = givenVariables(options);
   const masker = maskerFor(given, connections);
-  const ground = await groundOf(options);
   const source = await describeSource(ground.workingCopy);
   const pipeline = await readPipeline(options, ground, source);
   const { work, artifactsFolder, workingCopy, definitionName } = ground;
