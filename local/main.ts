@@ -3,7 +3,6 @@ type Command = (args: string[]) => Promise<number>;
 
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   demo: async () => (await import('./demo/command.ts')).demoCommand,
-  test: async () => (await import('./commands/test.ts')).testCommand,
   check: async () => (await import('./commands/check.ts')).checkCommand,
   package: async () => (await import('./commands/package.ts')).packageCommand,
   pipeline: async () => (await import('./agent/cli.ts')).pipelineCommand,

@@ -15,7 +15,7 @@ const deadPort = 'http://127.0.0.1:9';
 
 function pipelineOf(task: string, inputs: Inputs): string {
   const lines = Object.entries(inputs).map(([name, value]) => `      ${name}: ${JSON.stringify(value)}`);
-  return `steps:\n  - checkout: none\n  - task: ${task}@1\n    name: faulty\n    inputs:\n${lines.join('\n')}\n`;
+  return `steps:\n  - checkout: self\n  - task: ${task}@1\n    name: faulty\n    inputs:\n${lines.join('\n')}\n`;
 }
 
 function connectionsOf(registry: RegistryEndpoint, password: string, url = registry.url): string {
@@ -126,8 +126,8 @@ describe('a packaged task that cannot do its work', function () {
       title: 'says that the key is wrong, not that the model is missing',
       task: 'FetchModel',
       inputs: () => ({ ...fetchInputs, accountKey: wrongKey }),
-      code: 'STORAGE_AUTHENTICATION_FAILED',
-      says: /accountKey/,
+      code: 'STORAGE_KEY_WRONG',
+      says: /secret variable/,
     },
     {
       title: 'says which storage endpoint does not answer',
@@ -172,6 +172,7 @@ describe('a packaged task that cannot do its work', function () {
     it(`${fault.title} (${fault.task}, ${fault.code})`, () =>
       withFolder(async (folder) => {
         await mkdir(join(folder, 'repository', 'app'), { recursive: true });
+        await writeFile(join(folder, 'repository', 'app', '__main__.py'), 'print(1)\n');
         const password = fault.password ?? registry.password;
         const connections = connectionsOf(registry, password, fault.registryUrl ?? registry.url);
         const result = await runStep(folder, fault.task, fault.inputs(), connections);

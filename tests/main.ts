@@ -1,10 +1,11 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import Mocha from 'mocha';
-import { packageExtension } from '../../build/package.ts';
-import { createContext, repositoryRoot } from '../lib/context.ts';
-import { ensureSystemPackages, systemPackages } from '../services/packages.ts';
-import { checkCommand } from './check.ts';
+import { packageExtension } from '../build/package.ts';
+import { checkCommand } from '../local/commands/check.ts';
+import { createContext, repositoryRoot } from '../local/lib/context.ts';
+import { ensureSystemPackages, systemPackages } from '../local/services/packages.ts';
+import { stopTestServices } from './support/services.ts';
 
 /** From what needs least to what needs most: the first failure is found soonest. */
 const groups = ['unit', 'contract', 'integration', 'e2e'] as const;
@@ -35,7 +36,7 @@ function emptyStats(): Mocha.Stats {
  * `npm test`: checks, packages, starts what the tests need, runs them all and stops everything.
  * `npm test -- PLACE…` runs the tests below these files or folders only; `--grep TEXT` those with such titles.
  */
-export async function testCommand(args: string[]): Promise<number> {
+async function runTests(args: string[]): Promise<number> {
   const at = args.indexOf('--grep');
   const grep = at < 0 ? undefined : args.splice(at, 2)[1];
   const everything = args.length === 0 && grep === undefined;
@@ -44,9 +45,10 @@ export async function testCommand(args: string[]): Promise<number> {
   const clean = !everything || (await checkCommand([])) === 0;
   await packageExtension(context.say);
   const places = args.length > 0 ? args : groups.map((group) => join('tests', group));
-  const { stopTestServices } = await import('../../tests/support/services.ts');
   const stats = await runMocha(places.flatMap(testFiles), grep).finally(stopTestServices);
   const failures = stats.failures + (clean ? 0 : 1);
   console.log(`${stats.passes} passed, ${failures} failed`);
   return failures === 0 && stats.passes > 0 ? 0 : 1;
 }
+
+process.exitCode = await runTests(process.argv.slice(2));
