@@ -84,6 +84,7 @@ function createHost(): Host {
     cancelled: cancellation(),
     temporaryFolder,
     workingFolder: tl.getVariable('System.DefaultWorkingDirectory') ?? process.cwd(),
+    environment: process.env,
     input: (name) => tl.getInput(name)?.trim() || undefined,
     variable: (name) => tl.getVariable(name) || undefined,
     connection: readConnection,

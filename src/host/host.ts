@@ -28,6 +28,8 @@ export interface Host {
   readonly temporaryFolder: string;
   /** Folder that relative paths in inputs start from. */
   readonly workingFolder: string;
+  /** What child processes run with; task-lib has taken inputs and secrets out of it. */
+  readonly environment: Readonly<NodeJS.ProcessEnv>;
   /** An input's trimmed value; undefined when it is empty. */
   input(name: string): string | undefined;
   /** An agent variable, for example `Build.SourceVersion`; undefined when it is not set. */

@@ -87,7 +87,7 @@ export async function buildModelImage(host: Host): Promise<void> {
       created: creationTime(host),
       workFolder,
       signal,
-      environment: process.env,
+      environment: host.environment,
     };
     announce(run, await build(run));
   } catch (error) {

@@ -40,6 +40,7 @@ export function recordingHost(settings: HostSettings): { host: Host; said: Recor
     cancelled: settings.signal ?? new AbortController().signal,
     temporaryFolder: settings.workingFolder,
     workingFolder: settings.workingFolder,
+    environment: process.env,
     input: (name) => settings.inputs?.[name]?.trim() || undefined,
     variable: (name) => settings.variables?.[name],
     connection: (id) => {
