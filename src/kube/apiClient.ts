@@ -93,7 +93,7 @@ function reads(transport: Transport, paths: Paths): Pick<KubeClient, 'get' | 'li
   };
 }
 
-function writes(transport: Transport, paths: Paths): Pick<KubeClient, 'apply' | 'create'> {
+function writes(transport: Transport, paths: Paths): Pick<KubeClient, 'apply' | 'create' | 'remove'> {
   return {
     async apply(object, options, signal) {
       const ref = refOf(object);
@@ -123,6 +123,35 @@ function writes(transport: Transport, paths: Paths): Pick<KubeClient, 'apply' | 
       const call = { verb: 'create', what: describe(ref) };
       return (await transport.json({ call, method: 'POST', path, body: object, signal })) as KubeObject;
     },
+    async remove(ref, signal) {
+      const path = await paths.of(ref, signal);
+      const call = { verb: 'delete', what: describe(ref) };
+      const query = { gracePeriodSeconds: '0', propagationPolicy: 'Background' };
+      try {
+        await transport.json({ call, method: 'DELETE', path, query, signal });
+      } catch (error) {
+        if (!(error instanceof ApiError && error.status === 404)) throw error;
+      }
+    },
+  };
+}
+
+function questions(transport: Transport, paths: Paths): Pick<KubeClient, 'review' | 'ask'> {
+  return {
+    async review(resourceAttributes, signal) {
+      const body = {
+        apiVersion: 'authorization.k8s.io/v1',
+        kind: 'SelfSubjectAccessReview',
+        spec: { resourceAttributes },
+      };
+      const call = { verb: 'create', what: 'a SelfSubjectAccessReview' };
+      const path = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+      return (await transport.json({ call, method: 'POST', path, body, signal })) as KubeObject;
+    },
+    async ask(pod, question, signal) {
+      const path = `${await paths.of(pod, signal)}:${question.port}/proxy${question.path}`;
+      return transport.forward({ ...question, path, signal });
+    },
   };
 }
 
@@ -134,6 +163,7 @@ export function createClient(transport: Transport): KubeClient {
     resource,
     ...reads(transport, paths),
     ...writes(transport, paths),
+    ...questions(transport, paths),
     count: () => transport.count(),
     close: () => transport.close(),
   };

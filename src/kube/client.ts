@@ -26,6 +26,21 @@ export interface LogOptions {
   readonly tailLines: number;
 }
 
+/** An HTTP request to a pod. */
+export interface PodQuestion {
+  readonly port: number;
+  readonly method: string;
+  /** With query, beginning with `/`. */
+  readonly path: string;
+  readonly contentType?: string;
+  readonly body?: Uint8Array;
+}
+
+export interface PodAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
 /** One event of a watch: a change of an object, a bookmark, or an error Status. */
 export interface WatchEvent {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
@@ -49,6 +64,12 @@ export interface KubeClient {
   /** Server-side apply; gives the object as it then is (or would be). */
   apply(object: KubeObject, options: ApplyOptions, signal: AbortSignal): Promise<KubeObject>;
   create(object: KubeObject, signal: AbortSignal): Promise<KubeObject>;
+  /** Removes the object at once, without grace; one that is gone already is no error. */
+  remove(ref: ObjectRef, signal: AbortSignal): Promise<void>;
+  /** Asks whether this identity may do something: the answered SelfSubjectAccessReview. */
+  review(resourceAttributes: object, signal: AbortSignal): Promise<KubeObject>;
+  /** Asks a pod's HTTP server through the API server: no address, no Service and no network path is needed. */
+  ask(pod: ObjectRef, question: PodQuestion, signal: AbortSignal): Promise<PodAnswer>;
   /** The last lines of a container's log. */
   logs(pod: ObjectRef, options: LogOptions, signal: AbortSignal): Promise<string>;
   /** Requests sent so far. */

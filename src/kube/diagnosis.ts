@@ -13,6 +13,16 @@ export interface Diagnosis {
   readonly logLines: readonly string[];
 }
 
+/** A failed rollout or trial with its evidence, gathered while the pods were still there. */
+export class DiagnosedFailure extends Error {
+  readonly diagnosis: Diagnosis;
+
+  constructor(diagnosis: Diagnosis) {
+    super(diagnosis.error.message, { cause: diagnosis.error });
+    this.diagnosis = diagnosis;
+  }
+}
+
 const codes: Readonly<Record<RolloutProblem['kind'], string>> = {
   image: 'ROLLOUT_IMAGE_PULL',
   crash: 'ROLLOUT_CRASH',

@@ -1,8 +1,7 @@
-import type { DeliveryError } from '../errors.ts';
 import type { Log } from '../host/host.ts';
 import type { KubeClient } from './client.ts';
-import { type Diagnosis, diagnose } from './diagnosis.ts';
-import type { Manifest } from './manifests.ts';
+import { DiagnosedFailure, type Diagnosis, diagnose } from './diagnosis.ts';
+import type { PinnedManifest } from './imagePin.ts';
 import { describe, type KubeObject, refOf } from './objects.ts';
 import type { Change } from './plan.ts';
 import { restore } from './restore.ts';
@@ -16,6 +15,8 @@ export interface ReleaseOptions<T> {
   readonly rolloutTimeoutMs: number;
   readonly rollbackOnFailure: boolean;
   readonly signal: AbortSignal;
+  /** Puts the new state of a workload to the test before it is applied; it throws when it does not pass. */
+  readonly trial?: (workload: KubeObject) => Promise<void>;
   /** What must hold once the pods are ready, for example that users reach them; it throws when it does not. */
   readonly verify: (live: readonly KubeObject[]) => Promise<T>;
 }
@@ -27,18 +28,10 @@ export type ReleaseOutcome<T> =
       readonly state: 'failed';
       readonly error: unknown;
       readonly rolledBack: boolean;
+      /** False when it failed before anything was changed. */
+      readonly begun: boolean;
       readonly diagnosis?: Diagnosis;
     };
-
-/** A failed rollout with the evidence that was there before anything was rolled back. */
-class RolloutFailure extends Error {
-  readonly diagnosis: Diagnosis;
-
-  constructor(diagnosis: Diagnosis) {
-    super(diagnosis.error.message, { cause: diagnosis.error });
-    this.diagnosis = diagnosis;
-  }
-}
 
 function tell(diagnosis: Diagnosis, log: Log): void {
   log.info(diagnosis.error.message);
@@ -58,8 +51,7 @@ async function rollOut<T>(
     const outcome: RolloutOutcome = await watchRollout(workload, { client, log, timeoutMs, signal });
     if (outcome.state === 'complete') return outcome.workload;
     const diagnosis = await diagnose(client, outcome.workload, outcome.problem, signal);
-    tell(diagnosis, log);
-    throw new RolloutFailure(diagnosis);
+    throw new DiagnosedFailure(diagnosis);
   };
   try {
     return await Promise.all(workloads.map(watch));
@@ -70,7 +62,7 @@ async function rollOut<T>(
 
 /** The objects as they are after applying; `begun` gets each change just before it is sent. */
 async function applyAll<T>(
-  changes: readonly Change[],
+  changes: readonly Change<PinnedManifest>[],
   options: ReleaseOptions<T>,
   begun: Change[],
 ): Promise<KubeObject[]> {
@@ -80,6 +72,8 @@ async function applyAll<T>(
       live.push(change.live ?? change.planned);
       continue;
     }
+    if (change.manifest.runsImage && change.planned.kind === 'Deployment')
+      await options.trial?.(change.planned);
     begun.push(change);
     const { force, signal } = options;
     const object = await options.client.apply(change.manifest.object, { dryRun: false, force }, signal);
@@ -89,22 +83,34 @@ async function applyAll<T>(
   return live;
 }
 
+async function putBack<T>(begun: readonly Change[], options: ReleaseOptions<T>): Promise<boolean> {
+  const { client, log, rollbackOnFailure } = options;
+  if (begun.length === 0) {
+    log.info('Nothing was changed.');
+    return false;
+  }
+  if (!rollbackOnFailure) {
+    log.info("The failed state stays, as 'rollbackOnFailure: false' asks.");
+    return false;
+  }
+  return restore(begun, { client, log, timeoutMs: options.signal.aborted ? 0 : options.rolloutTimeoutMs });
+}
+
 async function failed<T>(
   error: unknown,
   begun: readonly Change[],
   options: ReleaseOptions<T>,
 ): Promise<ReleaseOutcome<T>> {
-  const diagnosis = error instanceof RolloutFailure ? error.diagnosis : undefined;
-  const reason: DeliveryError | unknown = diagnosis?.error ?? error;
-  const known = diagnosis === undefined ? {} : { diagnosis };
-  if (begun.length === 0) return { state: 'failed', error: reason, rolledBack: false, ...known };
-  if (!options.rollbackOnFailure) {
-    options.log.info("The failed state stays, as 'rollbackOnFailure: false' asks.");
-    return { state: 'failed', error: reason, rolledBack: false, ...known };
-  }
-  const timeoutMs = options.signal.aborted ? 0 : options.rolloutTimeoutMs;
-  const rolledBack = await restore(begun, { client: options.client, log: options.log, timeoutMs });
-  return { state: 'failed', error: reason, rolledBack, ...known };
+  const diagnosis = error instanceof DiagnosedFailure ? error.diagnosis : undefined;
+  if (diagnosis !== undefined) tell(diagnosis, options.log);
+  const rolledBack = await putBack(begun, options);
+  return {
+    state: 'failed',
+    error: diagnosis?.error ?? error,
+    rolledBack,
+    begun: begun.length > 0,
+    ...(diagnosis === undefined ? {} : { diagnosis }),
+  };
 }
 
 /**
@@ -112,7 +118,7 @@ async function failed<T>(
  * a failure or a cancellation the state before is put back.
  */
 export async function release<T>(
-  changes: readonly Change<Manifest>[],
+  changes: readonly Change<PinnedManifest>[],
   options: ReleaseOptions<T>,
 ): Promise<ReleaseOutcome<T>> {
   const begun: Change[] = [];

@@ -1,8 +1,9 @@
-import { Agent, type Dispatcher, ProxyAgent } from 'undici';
+import type { Dispatcher } from 'undici';
 import { isTemporaryNetworkError, isTemporaryStatus, parseRetryAfter, retry } from '../http/retry.ts';
 import type { ClusterAccess } from './access.ts';
 import { unreachable } from './networkError.ts';
 import { ApiError, apiError, type Call, type Status } from './statusError.ts';
+import { createWire } from './wire.ts';
 
 /** One request to the API server. Every verb used here may be repeated: reads, server-side applies, deletes, reviews. */
 export interface ApiRequest {
@@ -15,6 +16,15 @@ export interface ApiRequest {
   readonly signal: AbortSignal;
 }
 
+/** A request that the API server passes on to a pod as it is. */
+export interface ForwardedRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly contentType?: string;
+  readonly body?: Uint8Array;
+  readonly signal: AbortSignal;
+}
+
 /** HTTP to one API server: credentials, TLS, proxy, retries of what is temporary, and errors explained. */
 export interface Transport {
   readonly access: ClusterAccess;
@@ -24,6 +34,8 @@ export interface Transport {
   text(request: ApiRequest): Promise<string>;
   /** The answer's lines as they come; ends when the server ends it. One attempt: the caller resumes. */
   lines(request: ApiRequest): AsyncGenerator<string>;
+  /** Sends a request on to a pod; every status is an answer. One attempt. Throws CLUSTER_UNREACHABLE or CLUSTER_TLS. */
+  forward(request: ForwardedRequest): Promise<{ readonly status: number; readonly body: string }>;
   /** Requests sent so far. */
   count(): number;
   close(): Promise<void>;
@@ -46,18 +58,6 @@ class TemporaryAnswer extends Error {
   }
 }
 
-function dispatcherFor(access: ClusterAccess): Dispatcher {
-  const tls = {
-    rejectUnauthorized: !access.skipTlsVerify,
-    ...(access.certificateAuthority === undefined ? {} : { ca: access.certificateAuthority }),
-    ...(access.clientCertificate === undefined ? {} : { cert: access.clientCertificate }),
-    ...(access.clientKey === undefined ? {} : { key: access.clientKey }),
-    ...(access.tlsServerName === undefined ? {} : { servername: access.tlsServerName }),
-  };
-  if (access.proxyUrl !== undefined) return new ProxyAgent({ uri: access.proxyUrl, requestTls: tls });
-  return new Agent({ connect: { ...tls, timeout: 10_000 }, pipelining: 1 });
-}
-
 function parseStatus(text: string): Status {
   try {
     const value: unknown = JSON.parse(text);
@@ -72,34 +72,19 @@ function query(parameters: ApiRequest['query']): string {
   return text === '' ? '' : `?${text}`;
 }
 
-async function headers(access: ClusterAccess, request: ApiRequest): Promise<Record<string, string>> {
-  const token = await access.token?.();
-  return {
-    accept: 'application/json',
-    'user-agent': 'model-delivery',
-    ...(request.body === undefined ? {} : { 'content-type': request.contentType ?? 'application/json' }),
-    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-  };
-}
-
 /** A transport for this access; nothing is sent before the first request. */
 export function createTransport(access: ClusterAccess): Transport {
-  const base = new URL(access.server);
-  const prefix = base.pathname.replace(/\/$/, '');
-  const dispatcher = dispatcherFor(access);
-  let sent = 0;
+  const wire = createWire(access);
 
-  async function send(request: ApiRequest, bodyTimeout: number): Promise<Dispatcher.ResponseData> {
-    sent += 1;
-    const response = await dispatcher.request({
-      origin: base.origin,
-      path: prefix + request.path + query(request.query),
-      method: request.method,
-      headers: await headers(access, request),
-      body: request.body === undefined ? null : JSON.stringify(request.body),
-      signal: request.signal,
-      headersTimeout: answerMs,
-      bodyTimeout,
+  async function send(request: ApiRequest, silenceMs: number): Promise<Dispatcher.ResponseData> {
+    const { method, contentType, signal } = request;
+    const response = await wire.request({
+      method,
+      path: request.path + query(request.query),
+      ...(contentType === undefined ? {} : { contentType }),
+      ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+      silenceMs,
+      signal,
     });
     if (response.statusCode < 400) return response;
     const status = parseStatus(await response.body.text());
@@ -148,12 +133,22 @@ export function createTransport(access: ClusterAccess): Transport {
     if (rest !== '') yield rest;
   }
 
+  async function forward(request: ForwardedRequest): Promise<{ status: number; body: string }> {
+    try {
+      const response = await wire.request({ ...request, silenceMs: answerMs });
+      return { status: response.statusCode, body: await response.body.text() };
+    } catch (error) {
+      throw explained(error, request.signal);
+    }
+  }
+
   return {
     access,
+    forward,
     json: async (request) => JSON.parse(await text(request)) as unknown,
     text,
     lines,
-    count: () => sent,
-    close: () => dispatcher.destroy(),
+    count: () => wire.count(),
+    close: () => wire.close(),
   };
 }

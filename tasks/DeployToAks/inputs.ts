@@ -6,13 +6,14 @@ import {
   flag,
   integer,
   lines,
+  path,
   readInputs,
   required,
   text,
   type Values,
 } from '../../src/host/inputs.ts';
+import { toApplication } from '../../src/kube/application.ts';
 import type { ConnectionChoice } from '../../src/kube/connect.ts';
-import type { Application } from '../../src/kube/generate.ts';
 import type { Source } from '../../src/kube/prepare.ts';
 import type { ImageChoice } from '../../src/kube/resolveImage.ts';
 import { checkRepository } from '../../src/oci/reference.ts';
@@ -49,6 +50,8 @@ export const fields = {
   tagFilter: text(),
   createPullSecret: flag(false),
   strategy: choice(['rolling', 'canary', 'blueGreen'], 'rolling'),
+  dryRun: flag(false),
+  verifyFile: path(),
   rolloutTimeout: seconds(600),
   rollbackOnFailure: flag(true),
   forceConflicts: flag(false),
@@ -67,6 +70,12 @@ export interface DeployInputs {
   readonly container?: string;
   readonly image: ImageChoice;
   readonly createPullSecret: boolean;
+  /** Show what would change, and stop. */
+  readonly dryRun: boolean;
+  /** File of golden predictions. */
+  readonly verifyFile?: string;
+  /** Where the application listens, for containers that name no port. */
+  readonly port: number;
   readonly rolloutTimeoutMs: number;
   readonly rollbackOnFailure: boolean;
   readonly force: boolean;
@@ -132,44 +141,6 @@ function readImage(raw: Raw): ImageChoice {
   };
 }
 
-/** Source: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/ */
-const quantity = /^\d+(\.\d+)?(m|[kKMGTPE]|[KMGTPE]i|e\d+)?$/;
-
-function quantities(raw: Raw, cpu: 'cpuRequest' | 'cpuLimit', memory: 'memoryRequest' | 'memoryLimit') {
-  const entries = [
-    ['cpu', cpu],
-    ['memory', memory],
-  ] as const;
-  const set = entries.flatMap(([resource, name]): [string, string][] => {
-    const value = raw[name];
-    if (value === undefined) return [];
-    if (!quantity.test(value)) {
-      throw invalid(name, `is '${value}'`, "Write a Kubernetes quantity, for example '250m' or '512Mi'.");
-    }
-    return [[resource, value]];
-  });
-  return Object.fromEntries(set);
-}
-
-function readApplication(raw: Raw): Application {
-  const name = required(raw.appName, 'appName', "when 'manifests' is empty");
-  if (!/^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)) {
-    const remedy = 'Use at most 63 lower-case letters, digits and dashes, beginning with a letter.';
-    throw invalid('appName', `is '${name}', which cannot name a Service`, remedy);
-  }
-  const { readinessPath, imagePullSecret } = raw;
-  return {
-    name,
-    replicas: raw.replicas,
-    port: raw.port,
-    service: { type: raw.serviceType, port: raw.servicePort },
-    requests: quantities(raw, 'cpuRequest', 'memoryRequest'),
-    limits: quantities(raw, 'cpuLimit', 'memoryLimit'),
-    ...(readinessPath === undefined ? {} : { readinessPath }),
-    ...(imagePullSecret === undefined ? {} : { imagePullSecret }),
-  };
-}
-
 /** Reads and checks all inputs once. Throws INPUT_MISSING, INPUT_INVALID, IMAGE_NAME_INVALID or NOT_SUPPORTED_YET. */
 export function readDeployInputs(host: Host): DeployInputs {
   const raw = readInputs(host, fields);
@@ -182,10 +153,13 @@ export function readDeployInputs(host: Host): DeployInputs {
     source:
       raw.manifests.length > 0
         ? { kind: 'manifests', patterns: raw.manifests }
-        : { kind: 'generated', application: readApplication(raw) },
+        : { kind: 'generated', application: toApplication(raw) },
     ...(raw.container === undefined ? {} : { container: raw.container }),
     image: readImage(raw),
     createPullSecret: raw.createPullSecret,
+    dryRun: raw.dryRun,
+    ...(raw.verifyFile === undefined ? {} : { verifyFile: raw.verifyFile }),
+    port: raw.port,
     rolloutTimeoutMs: raw.rolloutTimeout * 1000,
     rollbackOnFailure: raw.rollbackOnFailure,
     force: raw.forceConflicts,

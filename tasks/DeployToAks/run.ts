@@ -1,6 +1,6 @@
 import { DeliveryError } from '../../src/errors.ts';
 import type { Host } from '../../src/host/host.ts';
-import { type Address, waitForAddress, wantsLoadBalancer } from '../../src/kube/address.ts';
+import type { Address } from '../../src/kube/address.ts';
 import { createClient } from '../../src/kube/apiClient.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { connect } from '../../src/kube/connect.ts';
@@ -10,108 +10,141 @@ import {
   deploymentDocument,
   deploymentSummary,
 } from '../../src/kube/deploymentReport.ts';
+import { differenceLines } from '../../src/kube/difference.ts';
+import { checkProbe, reach } from '../../src/kube/endpoint.ts';
+import { type GoldenFile, readGolden } from '../../src/kube/golden.ts';
 import type { PinnedManifest } from '../../src/kube/imagePin.ts';
 import { ensureNamespace } from '../../src/kube/namespace.ts';
 import { describe, type KubeObject, refOf } from '../../src/kube/objects.ts';
 import { type Change, plan } from '../../src/kube/plan.ts';
+import { preflight } from '../../src/kube/preflight.ts';
 import { prepare } from '../../src/kube/prepare.ts';
-import { probe } from '../../src/kube/probe.ts';
-import { type ReleaseOutcome, release } from '../../src/kube/release.ts';
-import { type ResolvedImage, resolveImage } from '../../src/kube/resolveImage.ts';
+import { type ReleaseOptions, type ReleaseOutcome, release } from '../../src/kube/release.ts';
+import { resolveImage } from '../../src/kube/resolveImage.ts';
+import { traceOf } from '../../src/kube/runTrace.ts';
 import type { Trace } from '../../src/kube/trace.ts';
 import { createTransport } from '../../src/kube/transport.ts';
+import { trialRights, withTrialPod } from '../../src/kube/trial.ts';
+import { verifyPod } from '../../src/kube/verifyPod.ts';
+import { containersOf, podTemplate } from '../../src/kube/workload.ts';
 import { formatSeconds } from '../../src/report/format.ts';
 import { type DeployInputs, readDeployInputs } from './inputs.ts';
 
-function runUrl(host: Host): string | undefined {
-  const [collection, project, id] = ['System.CollectionUri', 'System.TeamProject', 'Build.BuildId'].map(
-    (name) => host.variable(name),
-  );
-  if (collection === undefined || project === undefined || id === undefined) return undefined;
-  return `${collection.replace(/\/?$/, '/')}${encodeURIComponent(project)}/_build/results?buildId=${id}`;
+type Changes = readonly Change<PinnedManifest>[];
+
+/** What is known once the API server has checked the plan. */
+interface Plan {
+  readonly changes: Changes;
+  readonly isChanged: boolean;
+  readonly trace: Trace;
+  readonly namespace: string;
+  readonly golden?: GoldenFile;
 }
 
-function traceOf(image: ResolvedImage, host: Host): Trace {
-  const pipeline = host.variable('Release.DefinitionName') ?? host.variable('Build.DefinitionName');
-  const run = host.variable('Release.ReleaseName') ?? host.variable('Build.BuildNumber');
-  const commit = image.commit ?? host.variable('Build.SourceVersion');
-  const url = runUrl(host);
-  return {
-    image: image.reference,
-    tags: image.tags,
-    model: image.model,
-    ...(pipeline === undefined ? {} : { pipeline }),
-    ...(run === undefined ? {} : { run }),
-    ...(url === undefined ? {} : { runUrl: url }),
-    ...(commit === undefined ? {} : { commit }),
-  };
-}
-
-function tellPlan(changes: readonly Change[], host: Host): void {
+function tellPlan(changes: Changes, host: Host): void {
   const words = { create: 'create', update: 'update', none: 'leave' } as const;
-  const lines = changes.map((change) => `${words[change.action]} ${describe(refOf(change.planned))}`);
+  const lines = changes.flatMap((change) => [
+    `${words[change.action]} ${describe(refOf(change.planned))}`,
+    ...differenceLines(change).map((line) => `  ${line}`),
+  ]);
   host.log.info(['Plan, checked by the API server:', ...lines].join('\n  '));
-  if (changes.every((change) => change.action === 'none')) {
-    host.log.info('Nothing to do: this state already runs. Its health is checked.');
-  }
 }
 
-function checkProbe(inputs: DeployInputs, changes: readonly Change[]): void {
-  if (inputs.probePath === undefined || changes.some((change) => wantsLoadBalancer(change.planned))) return;
+function checkVerify(golden: GoldenFile | undefined, changes: Changes): void {
+  if (golden === undefined) return;
+  if (changes.some((change) => change.manifest.runsImage && change.planned.kind === 'Deployment')) return;
   throw new DeliveryError({
-    code: 'NOTHING_TO_PROBE',
+    code: 'NOTHING_TO_VERIFY',
     side: 'input',
-    message: "Input 'probePath' is set, but no Service of type LoadBalancer is deployed that could be asked.",
-    remedy: "Leave 'probePath' empty, or deploy a Service of type LoadBalancer.",
+    message:
+      "Input 'verifyFile' is set, but the image runs in no Deployment of which a trial pod could be made.",
+    remedy: "Leave 'verifyFile' empty for other kinds of workloads.",
   });
 }
 
-/** Good answers in a row: their two seconds outlast the time that nodes need to follow a change of pods. */
-const answersAfterChange = 5;
+async function makePlan(
+  client: KubeClient,
+  inputs: DeployInputs,
+  namespace: string,
+  host: Host,
+): Promise<Plan> {
+  const image = await resolveImage(inputs.image, host);
+  host.log.info(`Image: ${image.reference}`);
+  const trace = traceOf(image, host);
+  const golden =
+    inputs.verifyFile === undefined ? undefined : await readGolden(inputs.verifyFile, image.model.version);
+  if (inputs.createNamespace && !inputs.dryRun) await ensureNamespace(client, namespace, host);
+  const manifests = await prepare(client, { ...inputs, image, trace, namespace }, host);
+  const changes = await plan(client, manifests, { force: inputs.force, signal: host.cancelled });
+  checkProbe(inputs.probePath, changes);
+  checkVerify(golden, changes);
+  tellPlan(changes, host);
+  const isChanged = changes.some((change) => change.action !== 'none');
+  return { changes, isChanged, trace, namespace, ...(golden === undefined ? {} : { golden }) };
+}
 
-async function verify(
-  live: readonly KubeObject[],
-  isChanged: boolean,
+function portOf(workload: KubeObject, image: string, otherwise: number): number {
+  const containers = containersOf(podTemplate(workload)?.spec);
+  return containers.find((container) => container.image === image)?.ports?.[0]?.containerPort ?? otherwise;
+}
+
+/** The gate before the switch: golden predictions asked of a trial pod. */
+function trialOf(
+  made: Plan,
   inputs: DeployInputs,
   client: KubeClient,
   host: Host,
-): Promise<Address | undefined> {
-  const service = live.find(wantsLoadBalancer);
-  if (service === undefined) return undefined;
-  const common = { log: host.log, signal: host.cancelled };
-  const address = await waitForAddress(client, service, { ...common, timeoutMs: inputs.addressTimeoutMs });
-  host.log.info(`Address: ${address.url}`);
-  if (inputs.probePath === undefined) return address;
-  const answer = await probe(address.url + inputs.probePath, {
-    ...common,
-    timeoutMs: inputs.probeTimeoutMs,
-    inARow: isChanged ? answersAfterChange : 1,
-  });
-  host.log.info(`Probe ${address.url}${inputs.probePath}: ${answer}`);
-  return address;
+): Pick<ReleaseOptions<unknown>, 'trial'> {
+  const { golden } = made;
+  if (golden === undefined) return {};
+  const common = { client, log: host.log, signal: host.cancelled };
+  return {
+    trial: (workload) =>
+      withTrialPod(workload, { ...common, timeoutMs: inputs.rolloutTimeoutMs }, (pod) =>
+        verifyPod(pod, golden, { ...common, port: portOf(workload, made.trace.image, inputs.port) }),
+      ),
+  };
 }
 
-function documentOf(
-  changes: readonly Change<PinnedManifest>[],
-  outcome: ReleaseOutcome<Address | undefined>,
-  context: { readonly trace: Trace; readonly namespace: string },
-): DeploymentDocument {
+async function carryOut(
+  made: Plan,
+  inputs: DeployInputs,
+  client: KubeClient,
+  host: Host,
+): Promise<ReleaseOutcome<Address | undefined>> {
+  const common = { ...inputs, client, log: host.log, signal: host.cancelled };
+  if (made.isChanged) {
+    const extra = made.golden === undefined ? [] : trialRights(made.namespace);
+    await preflight(client, made.changes, { ...common, extra });
+  } else {
+    host.log.info('Nothing to do: this state already runs. Its health is checked.');
+  }
+  return release(made.changes, {
+    ...common,
+    ...trialOf(made, inputs, client, host),
+    verify: (live) => reach(live, { ...common, isChanged: made.isChanged }),
+  });
+}
+
+function documentOf(made: Plan, outcome: ReleaseOutcome<Address | undefined>): DeploymentDocument {
+  const { changes, trace, namespace } = made;
   const index = changes.findIndex((change) => change.manifest.runsImage);
-  const change = changes[index];
-  const base = { ...context, changed: changes.some((one) => one.action !== 'none') };
+  const base = { trace, namespace };
   if (outcome.state === 'released') {
     const workload = outcome.live[index];
-    return deploymentDocument({ ...base, workload, address: outcome.verified, rolledBack: false });
+    const changed = made.isChanged;
+    return deploymentDocument({ ...base, changed, workload, address: outcome.verified, rolledBack: false });
   }
-  const { error, rolledBack } = outcome;
+  const { error, rolledBack, begun: changed } = outcome;
   const failure = error instanceof Error ? error.message : String(error);
-  const workload = change?.live ?? change?.planned;
-  return deploymentDocument({ ...base, workload, address: undefined, rolledBack, failure });
+  const workload = changes[index]?.live ?? changes[index]?.planned;
+  return deploymentDocument({ ...base, changed, workload, address: undefined, rolledBack, failure });
 }
 
 function publish(document: DeploymentDocument, host: Host): void {
   host.output('changed', String(document.changed));
   host.output('rolledBack', String(document.rolledBack));
+  host.attachment(deploymentAttachment, document.name, JSON.stringify(document, undefined, 2));
   if (document.failure !== undefined) return;
   host.output('endpointUrl', document.endpointUrl);
   host.output('externalAddress', document.externalAddress);
@@ -127,26 +160,16 @@ async function deploy(
   host: Host,
 ): Promise<void> {
   const started = performance.now();
-  const image = await resolveImage(inputs.image, host);
-  host.log.info(`Image: ${image.reference}`);
-  const trace = traceOf(image, host);
-  if (inputs.createNamespace) await ensureNamespace(client, namespace, host);
-  const manifests = await prepare(client, { ...inputs, image, trace, namespace }, host);
-  const changes = await plan(client, manifests, { force: inputs.force, signal: host.cancelled });
-  checkProbe(inputs, changes);
-  tellPlan(changes, host);
-  const isChanged = changes.some((change) => change.action !== 'none');
-  const outcome = await release(changes, {
-    ...inputs,
-    client,
-    log: host.log,
-    signal: host.cancelled,
-    verify: (live) => verify(live, isChanged, inputs, client, host),
-  });
-  const document = documentOf(changes, outcome, { trace, namespace });
+  const made = await makePlan(client, inputs, namespace, host);
+  if (inputs.dryRun) {
+    host.output('changed', 'false');
+    host.log.info("Nothing was changed, as 'dryRun: true' asks.");
+    return;
+  }
+  const outcome = await carryOut(made, inputs, client, host);
+  const document = documentOf(made, outcome);
   const seconds = (performance.now() - started) / 1000;
   publish(document, host);
-  host.attachment(deploymentAttachment, document.name, JSON.stringify(document, undefined, 2));
   const diagnosis = outcome.state === 'failed' ? outcome.diagnosis : undefined;
   host.summary(`Deployment ${document.name}`, deploymentSummary(document, seconds, diagnosis));
   if (outcome.state === 'failed') throw outcome.error;

@@ -153,6 +153,22 @@ describe("DeployToAks's way into the cluster", function () {
     assert.equal(await namespace.client.get(service, soon()), undefined);
   });
 
+  it('by a service account without the right to watch is told all that is missing before anything changes', async () => {
+    const role = await documentedRole();
+    const rules = (role['rules'] as { resources: string[]; verbs: string[] }[]).map((rule) =>
+      rule.resources.some((name) => /^(replicasets|pods|pods\/log)$/.test(name))
+        ? { ...rule, verbs: [] }
+        : rule,
+    );
+    const usable = rules.filter((rule) => rule.verbs.length > 0);
+    const token = await tokenWith('blind', { ...role, rules: usable });
+    const inputs = { connectionType: 'kubernetes', kubernetesConnection: 'aks', appName: 'blind' };
+    const run = failed(await deploy(inputs, [serviceAccountConnection(token)]), 'RIGHTS_MISSING');
+    assert.match(run.error?.message ?? '', /list, watch pods in namespace .*; list, watch replicasets\.apps/);
+    const service = { apiVersion: 'v1', kind: 'Service', namespace: namespace.name, name: 'blind' };
+    assert.equal(await namespace.client.get(service, soon()), undefined);
+  });
+
   it('to a server that is not there ends with its address', async () => {
     const kubeconfig = await kubeconfigWith((config) => {
       for (const { cluster: one } of config.clusters) one.server = 'https://127.0.0.1:1';

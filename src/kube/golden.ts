@@ -1,0 +1,161 @@
+import { readFile } from 'node:fs/promises';
+import { DeliveryError } from '../errors.ts';
+import { isRecord } from './objects.ts';
+
+/** One request with the answer that is expected of it. */
+export interface GoldenCase {
+  readonly name: string;
+  readonly method: string;
+  readonly path: string;
+  readonly contentType?: string;
+  readonly body?: Uint8Array;
+  /** Status expected; 200 when the file says nothing. */
+  readonly status: number;
+  /** Every field named here must be in the answer; undefined when only the status matters. */
+  readonly expected: unknown;
+}
+
+/** Requests whose answers are known. */
+export interface GoldenFile {
+  /** Largest difference between two numbers that still count as equal. */
+  readonly tolerance: number;
+  readonly cases: readonly GoldenCase[];
+}
+
+function invalid(file: string, problem: string, cause?: unknown): DeliveryError {
+  return new DeliveryError({
+    code: 'GOLDEN_FILE_INVALID',
+    side: 'input',
+    message: `The file of golden predictions '${file}' cannot be used: ${problem}.`,
+    remedy: "See docs/deploy-to-aks.md, 'Golden predictions', for its form.",
+    cause,
+  });
+}
+
+function bodyOf(request: Record<string, unknown>): Pick<GoldenCase, 'body' | 'contentType'> {
+  if (request['json'] !== undefined) {
+    return { body: Buffer.from(JSON.stringify(request['json'])), contentType: 'application/json' };
+  }
+  const contentType = typeof request['contentType'] === 'string' ? request['contentType'] : undefined;
+  const base64 = request['bodyBase64'];
+  const text = request['text'];
+  if (typeof base64 === 'string') {
+    return { body: Buffer.from(base64, 'base64'), contentType: contentType ?? 'application/octet-stream' };
+  }
+  return typeof text === 'string'
+    ? { body: Buffer.from(text), contentType: contentType ?? 'text/plain' }
+    : {};
+}
+
+/** Answers may be written by model version; a version without answers proves nothing. */
+function expectedOf(
+  file: string,
+  document: Record<string, unknown>,
+  expected: unknown,
+  version: string | undefined,
+): unknown {
+  if (document['model'] === undefined || !isRecord(expected)) return expected;
+  if (version !== undefined && version in expected) return expected[version];
+  throw new DeliveryError({
+    code: 'GOLDEN_INCONCLUSIVE',
+    side: 'input',
+    message: `'${file}' has no answers for model version '${version ?? 'unknown'}'; it has: ${Object.keys(expected).join(', ')}.`,
+    remedy:
+      'Add the answers of the new version once they are approved: an unproven model is not put into production.',
+  });
+}
+
+function toCase(
+  file: string,
+  document: Record<string, unknown>,
+  value: unknown,
+  index: number,
+  version: string | undefined,
+): GoldenCase {
+  const request = isRecord(value) ? value['request'] : undefined;
+  if (!isRecord(value) || !isRecord(request)) throw invalid(file, `cases[${index}].request is missing`);
+  const { method = 'GET', path } = request;
+  if (typeof path !== 'string' || !path.startsWith('/') || typeof method !== 'string') {
+    throw invalid(file, `cases[${index}].request needs a path that begins with '/'`);
+  }
+  const { status = 200, name = `cases[${index}]` } = value;
+  if (typeof status !== 'number') throw invalid(file, `cases[${index}].status is no number`);
+  return {
+    name: String(name),
+    method: method.toUpperCase(),
+    path,
+    ...bodyOf(request),
+    status,
+    expected: expectedOf(file, document, value['expected'], version),
+  };
+}
+
+/** Reads the text of a golden file for this model version. Throws GOLDEN_FILE_INVALID or GOLDEN_INCONCLUSIVE. */
+export function parseGolden(file: string, text: string, version: string | undefined): GoldenFile {
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch (cause) {
+    throw invalid(file, 'it is no JSON', cause);
+  }
+  if (!isRecord(document)) throw invalid(file, 'it is no JSON object');
+  const { cases } = document;
+  if (!Array.isArray(cases) || cases.length === 0) throw invalid(file, "it has no 'cases'");
+  const tolerance = document['tolerance'] ?? document['scoreTolerance'] ?? 0;
+  if (typeof tolerance !== 'number' || tolerance < 0) throw invalid(file, "its 'tolerance' is no number");
+  const whole = document;
+  return { tolerance, cases: cases.map((value, index) => toCase(file, whole, value, index, version)) };
+}
+
+/** Reads a golden file. Throws GOLDEN_FILE_INVALID or GOLDEN_INCONCLUSIVE. */
+export async function readGolden(file: string, version: string | undefined): Promise<GoldenFile> {
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw invalid(file, 'it cannot be read', cause);
+  });
+  return parseGolden(file, text, version);
+}
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'missing';
+  return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+}
+
+/** Where an answer differs from what is expected; fields that are not named in `expected` do not matter. */
+export function differences(expected: unknown, actual: unknown, tolerance: number, at = '$'): string[] {
+  if (typeof expected === 'number' && typeof actual === 'number') {
+    const near = Math.abs(expected - actual) <= tolerance;
+    return near ? [] : [`${at} is ${actual}, expected ${expected}${tolerance > 0 ? ` ± ${tolerance}` : ''}`];
+  }
+  if (Array.isArray(expected) && Array.isArray(actual) && expected.length === actual.length) {
+    return expected.flatMap((value, index) =>
+      differences(value, actual[index], tolerance, `${at}[${index}]`),
+    );
+  }
+  if (isRecord(expected) && isRecord(actual)) {
+    return Object.entries(expected).flatMap(([name, value]) =>
+      differences(value, actual[name], tolerance, `${at}.${name}`),
+    );
+  }
+  return expected === actual ? [] : [`${at} is ${shown(actual)}, expected ${shown(expected)}`];
+}
+
+function parsed(body: string): unknown {
+  try {
+    return JSON.parse(body) as unknown;
+  } catch {
+    return body.trim();
+  }
+}
+
+/** What is wrong with the answer to a case; empty when it is right. */
+export function judge(
+  golden: GoldenCase,
+  answer: { readonly status: number; readonly body: string },
+  tolerance: number,
+): string[] {
+  if (answer.status !== golden.status) {
+    const body = shown(answer.body.slice(0, 200).trim());
+    return [`status ${answer.status}, expected ${golden.status}: ${body}`];
+  }
+  return golden.expected === undefined ? [] : differences(golden.expected, parsed(answer.body), tolerance);
+}

@@ -1,0 +1,125 @@
+import { DeliveryError } from '../errors.ts';
+import type { Log } from '../host/host.ts';
+import type { KubeClient } from './client.ts';
+import type { Resource } from './discovery.ts';
+import { isRecord } from './objects.ts';
+import { mapParallel } from './parallel.ts';
+import type { Change } from './plan.ts';
+import { rolloutKinds } from './workload.ts';
+
+/** One right that a release needs. */
+export interface Right {
+  readonly verb: string;
+  readonly group: string;
+  /** With subresource, for example `pods/log`. */
+  readonly resource: string;
+  /** Absent for resources of the whole cluster. */
+  readonly namespace?: string;
+  /** False where the release goes on without it and only says less. */
+  readonly required: boolean;
+}
+
+const reviewsAtOnce = 8;
+
+function rights(
+  verbs: readonly string[],
+  resource: Pick<Resource, 'group' | 'plural'>,
+  namespace: string | undefined,
+  required = true,
+): Right[] {
+  return verbs.map((verb) => ({
+    verb,
+    group: resource.group,
+    resource: resource.plural,
+    required,
+    ...(namespace === undefined ? {} : { namespace }),
+  }));
+}
+
+/** What watching a workload of this kind reads beside the workload itself. */
+function watching(kind: string, resource: Resource, namespace: string | undefined): Right[] {
+  if (!rolloutKinds.includes(kind)) return [];
+  const core = (plural: string): Pick<Resource, 'group' | 'plural'> => ({ group: '', plural });
+  const sets = kind === 'Deployment' ? [{ group: 'apps', plural: 'replicasets' }] : [];
+  return [
+    ...[resource, core('pods'), ...sets].flatMap((one) => rights(['list', 'watch'], one, namespace)),
+    ...rights(['get'], core('pods/log'), namespace, false),
+    ...rights(['list'], core('events'), namespace, false),
+  ];
+}
+
+async function rightsOf(client: KubeClient, change: Change, signal: AbortSignal): Promise<Right[]> {
+  const { apiVersion, kind, metadata } = change.planned;
+  const resource = await client.resource(apiVersion, kind, signal);
+  const verbs = change.action === 'create' ? ['patch', 'create'] : ['patch'];
+  return [
+    ...(change.action === 'none' ? [] : rights(verbs, resource, metadata.namespace)),
+    ...watching(kind, resource, metadata.namespace),
+    ...(kind === 'Service' && change.action === 'create'
+      ? rights(['list', 'watch'], resource, metadata.namespace)
+      : []),
+  ];
+}
+
+function key(right: Right): string {
+  return [right.verb, right.group, right.resource, right.namespace].join(' ');
+}
+
+/** All rights that these changes need, each once. */
+export async function neededRights(
+  client: KubeClient,
+  changes: readonly Change[],
+  signal: AbortSignal,
+): Promise<Right[]> {
+  const all = await Promise.all(changes.map((change) => rightsOf(client, change, signal)));
+  return [...new Map(all.flat().map((right) => [key(right), right])).values()];
+}
+
+async function isAllowed(client: KubeClient, right: Right, signal: AbortSignal): Promise<boolean> {
+  const [resource, subresource] = right.resource.split('/');
+  const { verb, group, namespace } = right;
+  const resourceAttributes = { verb, group, resource, namespace, subresource };
+  const review = await client.review(resourceAttributes, signal);
+  return isRecord(review['status']) && review['status']['allowed'] === true;
+}
+
+function inWords(missing: readonly Right[]): string {
+  const places = new Map<string, string[]>();
+  for (const { verb, group, resource, namespace } of missing) {
+    const name = group === '' ? resource : `${resource}.${group}`;
+    const place = `${name} ${namespace === undefined ? 'in the whole cluster' : `in namespace '${namespace}'`}`;
+    places.set(place, [...(places.get(place) ?? []), verb]);
+  }
+  return [...places].map(([place, verbs]) => `${verbs.join(', ')} ${place}`).join('; ');
+}
+
+/**
+ * Asks the API server, before anything changes, whether this identity may do all that the changes need (one
+ * SelfSubjectAccessReview a right). Throws RIGHTS_MISSING that names every missing right; those that only
+ * diagnosis needs are a warning.
+ */
+export async function preflight(
+  client: KubeClient,
+  changes: readonly Change[],
+  options: { readonly extra: readonly Right[]; readonly log: Log; readonly signal: AbortSignal },
+): Promise<void> {
+  const needed = [...(await neededRights(client, changes, options.signal)), ...options.extra];
+  const allowed = await mapParallel(needed, reviewsAtOnce, (right) =>
+    isAllowed(client, right, options.signal),
+  );
+  const missing = needed.filter((_, index) => allowed[index] !== true);
+  const fatal = missing.filter((right) => right.required);
+  if (fatal.length > 0) {
+    throw new DeliveryError({
+      code: 'RIGHTS_MISSING',
+      side: 'cluster',
+      message: `This identity lacks rights that the release needs: ${inWords(fatal)}. Nothing was changed.`,
+      remedy: 'Grant them by a Role; docs/deploy-to-aks.md has the smallest one.',
+    });
+  }
+  if (missing.length > 0) {
+    options.log.warning(
+      `A failure would be explained less well, since these rights are missing: ${inWords(missing)}.`,
+    );
+  }
+}

@@ -1,0 +1,70 @@
+import { setMaxListeners } from 'node:events';
+import { Agent, type Dispatcher, ProxyAgent } from 'undici';
+import type { ClusterAccess } from './access.ts';
+
+/** One HTTP request to the API server. */
+export interface WireRequest {
+  readonly method: string;
+  /** With query. */
+  readonly path: string;
+  readonly contentType?: string;
+  readonly body?: string | Uint8Array;
+  /** Longest silence within the answer, in milliseconds. */
+  readonly silenceMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Connections to one API server: TLS, proxy and credentials. */
+export interface Wire {
+  request(request: WireRequest): Promise<Dispatcher.ResponseData>;
+  /** Requests sent so far. */
+  count(): number;
+  close(): Promise<void>;
+}
+
+const headersMs = 60_000;
+
+function dispatcherFor(access: ClusterAccess): Dispatcher {
+  const tls = {
+    rejectUnauthorized: !access.skipTlsVerify,
+    ...(access.certificateAuthority === undefined ? {} : { ca: access.certificateAuthority }),
+    ...(access.clientCertificate === undefined ? {} : { cert: access.clientCertificate }),
+    ...(access.clientKey === undefined ? {} : { key: access.clientKey }),
+    ...(access.tlsServerName === undefined ? {} : { servername: access.tlsServerName }),
+  };
+  if (access.proxyUrl !== undefined) return new ProxyAgent({ uri: access.proxyUrl, requestTls: tls });
+  return new Agent({ connect: { ...tls, timeout: 10_000 }, pipelining: 1 });
+}
+
+/** Connections by this access; the first is made by the first request. */
+export function createWire(access: ClusterAccess): Wire {
+  const base = new URL(access.server);
+  const prefix = base.pathname.replace(/\/$/, '');
+  const dispatcher = dispatcherFor(access);
+  let sent = 0;
+  return {
+    async request({ method, path, contentType, body, silenceMs, signal }) {
+      sent += 1;
+      // Every request under way listens to the task's one signal: more than ten are no leak.
+      setMaxListeners(0, signal);
+      const token = await access.token?.();
+      return dispatcher.request({
+        origin: base.origin,
+        path: prefix + path,
+        method: method as Dispatcher.HttpMethod,
+        headers: {
+          accept: 'application/json',
+          'user-agent': 'model-delivery',
+          ...(body === undefined ? {} : { 'content-type': contentType ?? 'application/json' }),
+          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        },
+        body: body ?? null,
+        signal,
+        headersTimeout: headersMs,
+        bodyTimeout: silenceMs,
+      });
+    },
+    count: () => sent,
+    close: () => dispatcher.destroy(),
+  };
+}
