@@ -1,6 +1,8 @@
+import { DeliveryError } from '../errors.ts';
 import { writingTo } from '../files/errors.ts';
 import { sha256OfFile } from '../files/hash.ts';
 import { requireSpace } from '../files/space.ts';
+import { formatBytes } from '../report/format.ts';
 import { byteProgress } from '../report/progress.ts';
 import {
   type Delivered,
@@ -12,13 +14,11 @@ import {
 import { createLock, type LockedFile, type ModelLock } from './lock.ts';
 import { prepareFolder } from './target/folder.ts';
 import { install, removePartials } from './target/install.ts';
-import { finalPath, partialPath, requireSafePaths } from './target/paths.ts';
+import { finalPath, requireSafePaths } from './target/paths.ts';
 import { beginSession, endSession, ownedFiles, readState, type TargetState } from './target/state.ts';
-import { fetchFile, type WantedFile } from './transfer/file.ts';
-import { forEachParallel } from './transfer/pool.ts';
-
-/** Files that are received at the same time. */
-const parallelFiles = 8;
+import type { WantedFile } from './transfer/arrival.ts';
+import { hasProgress, removeJournal } from './transfer/journal.ts';
+import { fetchSet } from './transfer/set.ts';
 
 /** The file with its hash if its final name holds the right bytes already: size alone proves nothing. */
 async function present(
@@ -34,33 +34,52 @@ async function present(
   return actual === sha256 ? { ...file, sha256 } : undefined;
 }
 
+/** Files that have arrived, and the bytes that moved for them. */
+interface Received {
+  readonly files: readonly LockedFile[];
+  readonly bytes: number;
+}
+
 async function receiveAll(
   plan: DeliveryPlan,
   missing: readonly LockedFile[],
-  context: DeliveryContext,
-): Promise<LockedFile[]> {
+  { store, log, signal }: DeliveryContext,
+): Promise<Received> {
   const { folder, resolved, md5 } = plan;
-  const totalBytes = missing.reduce((sum, file) => sum + file.size, 0);
-  await requireSpace(folder, totalBytes);
-  const what = `Fetching ${resolved.name} ${resolved.version}`;
-  const progress = byteProgress({ what, totalBytes, log: context.log });
-  const received: LockedFile[] = [];
-  await forEachParallel(missing, parallelFiles, context.signal, async (locked, signal) => {
-    const stored = md5.get(locked.path);
-    const wanted: WantedFile = { locked, ...(stored !== undefined && { md5: stored }) };
-    const sha256 = await fetchFile(context.store, wanted, partialPath(folder, locked.path), {
-      signal,
-      progress,
-      onRetry: (file, error) =>
-        context.log.info(
-          `Reading '${file.path}' again: ${error instanceof Error ? error.message : String(error)}`,
-        ),
-    });
-    received.push({ ...locked, sha256 });
+  const total = missing.reduce((sum, file) => sum + file.size, 0);
+  let bytes = 0;
+  const files = await fetchSet({
+    store,
+    folder,
+    signal,
+    fingerprint: resolved.fingerprint,
+    files: missing.map((locked): WantedFile => {
+      const stored = md5.get(locked.path);
+      return { locked, ...(stored !== undefined && { md5: stored }) };
+    }),
+    async begin(totalBytes) {
+      bytes = totalBytes;
+      await requireSpace(folder, totalBytes);
+      if (totalBytes < total) {
+        log.info(
+          `An interrupted run left ${formatBytes(total - totalBytes)} of this version: only the rest is fetched.`,
+        );
+      }
+      return byteProgress({ what: `Fetching ${resolved.name} ${resolved.version}`, totalBytes, log });
+    },
+    onRetry: (file, error) =>
+      log.info(`Reading '${file.path}' again: ${error instanceof Error ? error.message : String(error)}`),
   });
-  progress.done();
-  return received;
+  return { files, bytes };
 }
+
+/** After these failures what has arrived is of no use to the next run. */
+const spoiling: ReadonlySet<string> = new Set([
+  'MODEL_CHANGED',
+  'MODEL_CORRUPT',
+  'DIGEST_MISMATCH',
+  'DISK_FULL',
+]);
 
 /** Which of the version's files the folder holds already, verified, and which it lacks. */
 async function takeStock(
@@ -79,25 +98,30 @@ async function takeStock(
   return { reused, missing };
 }
 
-/** Brings what is missing, beside the final names; after a failure the folder is as it was. */
+/** Brings what is missing, beside the final names; after a failure the final names are as they were. */
 async function receiveVerified(
   plan: DeliveryPlan,
   state: TargetState,
   stock: { readonly reused: readonly LockedFile[]; readonly missing: readonly LockedFile[] },
   context: DeliveryContext,
-): Promise<{ lock: ModelLock; received: readonly LockedFile[] }> {
+): Promise<{ lock: ModelLock; received: Received }> {
   const { folder, resolved } = plan;
   try {
-    const received = stock.missing.length === 0 ? [] : await receiveAll(plan, stock.missing, context);
-    const lock = createLock({ ...resolved, files: [...stock.reused, ...received] });
+    const received =
+      stock.missing.length === 0 ? { files: [], bytes: 0 } : await receiveAll(plan, stock.missing, context);
+    const lock = createLock({ ...resolved, files: [...stock.reused, ...received.files] });
     requireDigest(lock, plan.expectedDigest);
     return { lock, received };
   } catch (error) {
-    await removePartials(
-      folder,
-      stock.missing.map((file) => file.path),
-    );
-    if (state.unfinished.length === 0) await endSession(folder);
+    const spoiled = error instanceof DeliveryError && spoiling.has(error.code);
+    if (spoiled || !(await hasProgress(folder))) {
+      await removePartials(
+        folder,
+        stock.missing.map((file) => file.path),
+      );
+      if (state.unfinished.length === 0) await endSession(folder);
+      else await removeJournal(folder);
+    }
     throw error;
   }
 }
@@ -106,7 +130,8 @@ async function receiveVerified(
  * Makes the target folder hold exactly the resolved version: files that are there already are verified and
  * kept, the others arrive beside their final names and take them only when all of them are right.
  * Throws PATH_UNSAFE, TARGET_UNWRITABLE, DISK_FULL, MODEL_CHANGED, MODEL_CORRUPT, DIGEST_MISMATCH or the
- * store's error; the folder then holds what it held before.
+ * store's error; the final names then are as they were, and what has arrived is kept for the next run if it is
+ * of use to it.
  */
 export async function deliverModel(plan: DeliveryPlan, context: DeliveryContext): Promise<Delivered> {
   const { folder, resolved } = plan;
@@ -119,12 +144,11 @@ export async function deliverModel(plan: DeliveryPlan, context: DeliveryContext)
   const { lock, received } = await receiveVerified(plan, state, stock, context);
 
   const settled = state.lock?.fingerprint === lock.fingerprint && state.lock.digest === lock.digest;
-  const inPlace = settled && received.length === 0 && state.unfinished.length === 0;
+  const inPlace = settled && received.files.length === 0 && state.unfinished.length === 0;
   if (!inPlace) {
-    const arrived = received.map((file) => file.path);
+    const arrived = received.files.map((file) => file.path);
     await install({ folder, state, lock, arrived, kept: new Set(paths) });
   }
-  const fetchedBytes = received.reduce((sum, file) => sum + file.size, 0);
   const changed = state.lock?.fingerprint !== resolved.fingerprint;
-  return { lock, changed, fetchedBytes, reusedBytes: resolved.size - fetchedBytes };
+  return { lock, changed, fetchedBytes: received.bytes, reusedBytes: resolved.size - received.bytes };
 }

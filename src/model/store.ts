@@ -1,4 +1,4 @@
-import { DeliveryError } from '../errors.ts';
+import { DeliveryError, type ErrorDetails } from '../errors.ts';
 import type { LockedSource } from './lock.ts';
 
 /** A file as the store lists it. */
@@ -47,6 +47,27 @@ const temporaryCodes: ReadonlySet<string> = new Set([
 /** True for a store's failure that another attempt at the same read may not meet. */
 export function isTemporaryStoreError(error: unknown): boolean {
   return error instanceof DeliveryError && temporaryCodes.has(error.code);
+}
+
+/** The service asked for less, or for patience. */
+export class StoreBusyError extends DeliveryError {
+  /** The wait that Retry-After names, in milliseconds. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(details: Omit<ErrorDetails, 'code' | 'side'>, retryAfterMs: number | undefined) {
+    super({ ...details, code: 'STORAGE_BUSY', side: 'storage' });
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** True when fewer requests at a time would help. */
+export function isOverload(error: unknown): boolean {
+  return error instanceof StoreBusyError;
+}
+
+/** The wait in milliseconds that the service asked for. */
+export function retryAfter(error: unknown): number | undefined {
+  return error instanceof StoreBusyError ? error.retryAfterMs : undefined;
 }
 
 /** The listed file is gone or was overwritten: whoever reads on would mix two versions. */

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ContainerSASPermissions } from '@azure/storage-blob';
 import type { StorageEndpoint } from '../../local/lib/endpoints.ts';
 import { freePort } from '../../local/lib/ports.ts';
+import { openAzureBlobStore } from '../../src/model/azureBlob/store.ts';
+import type { StoredFile } from '../../src/model/store.ts';
+import { fetchSet } from '../../src/model/transfer/set.ts';
 import { newContainer, publish } from '../support/blobs.ts';
 import { type Fault, type SeenRequest, withFaultProxy } from '../support/faultProxy.ts';
 import { failureOf, fetchModel, filesBelow, type Inputs, keyInputs } from '../support/fetch.ts';
@@ -41,6 +44,13 @@ describe('FetchModel under faults', () => {
       return fault;
     };
   };
+
+  async function nothingUnderFinalNames(folder: string): Promise<void> {
+    const final = (await filesBelow(join(folder, 'model'))).filter(
+      (file) => !/\.partial$|^\.model-delivery/.test(file),
+    );
+    assert.deepEqual(final, []);
+  }
 
   async function nextRunSucceeds(folder: string): Promise<void> {
     await fetchModel(inputs(folder));
@@ -143,6 +153,54 @@ describe('FetchModel under faults', () => {
         ),
       ));
 
+    it('a silent connection is given up and asked again', () =>
+      withFolder((folder) =>
+        withFaultProxy(
+          storage.blobEndpoint,
+          firstReads({ kind: 'silence', afterBytes: 700_000 }, 2),
+          async (proxy) => {
+            const store = openAzureBlobStore({
+              endpoint: proxy.url,
+              container: container.containerName,
+              credential: { kind: 'accountKey', account: storage.account, key: storage.accountKey },
+            });
+            const { signal } = new AbortController();
+            const listing = store.list('m/1/big.bin', signal)[Symbol.asyncIterator]();
+            const listed: StoredFile | undefined = (await listing.next()).value;
+            assert.ok(listed);
+            const retries: unknown[] = [];
+            const [received] = await fetchSet({
+              store,
+              folder,
+              signal,
+              fingerprint: 'one',
+              files: [{ locked: { ...listed, path: 'big.bin' } }],
+              begin: async () => ({ add: () => undefined, done: () => undefined }),
+              onRetry: (_, error) => retries.push(error),
+              stallMs: 300,
+            });
+            assert.equal(received?.sha256, createHash('sha256').update(content).digest('hex'));
+            assert.equal(retries.length, 2);
+            assert.match(String(retries[0]), /no byte came for 0\.3 s/);
+          },
+        ),
+      ));
+
+    it('an overloaded service is asked again, no sooner than it says', () =>
+      withFolder(async (folder) => {
+        const asked: number[] = [];
+        const overloaded = firstReads({ kind: 'status', status: 429, headers: { 'retry-after': '1' } });
+        const rule = (seen: SeenRequest): Fault | undefined => {
+          if (isBody(seen)) asked.push(performance.now());
+          return overloaded(seen);
+        };
+        await withFaultProxy(storage.blobEndpoint, rule, (proxy) =>
+          fetchModel(inputs(folder, { blobEndpoint: proxy.url })),
+        );
+        const [first = 0, second = 0] = asked;
+        assert.ok(second - first >= 990, `asked again after ${second - first} ms`);
+      }));
+
     it('an overloaded service is asked again', () =>
       withFolder((folder) =>
         withFaultProxy(
@@ -222,7 +280,7 @@ describe('FetchModel under faults', () => {
         assert.deepEqual(await filesBelow(join(folder, 'model')), []);
       }));
 
-    it('a cancelled run leaves nothing, and the next one succeeds', () =>
+    it('a cancelled run leaves nothing under a final name, and the next one succeeds', () =>
       withFolder(async (folder) => {
         const stop = new AbortController();
         const rule = (seen: SeenRequest): Fault | undefined => {
@@ -233,7 +291,7 @@ describe('FetchModel under faults', () => {
         await withFaultProxy(storage.blobEndpoint, rule, async (proxy) => {
           await assert.rejects(fetchModel(inputs(folder, { blobEndpoint: proxy.url }), stop.signal));
         });
-        assert.deepEqual(await filesBelow(join(folder, 'model')), []);
+        await nothingUnderFinalNames(folder);
         await nextRunSucceeds(folder);
       }));
 

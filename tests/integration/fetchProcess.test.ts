@@ -4,11 +4,12 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { repositoryRoot } from '../../local/lib/context.ts';
 import type { StorageEndpoint } from '../../local/lib/endpoints.ts';
 import { parseLock } from '../../src/model/lock.ts';
 import { newContainer, publish } from '../support/blobs.ts';
-import { withFaultProxy } from '../support/faultProxy.ts';
+import { type SeenRequest, withFaultProxy } from '../support/faultProxy.ts';
 import { filesBelow, type Inputs, keyInputs } from '../support/fetch.ts';
 import { withFolder } from '../support/folder.ts';
 import { services } from '../support/services.ts';
@@ -33,8 +34,16 @@ async function finished(child: ChildProcess): Promise<string> {
   return output;
 }
 
+/** Kills the process once its journal has this many finished ranges. */
+async function killWhen(journal: string, ranges: number, child: ChildProcess | undefined): Promise<void> {
+  const finished = async (): Promise<number> => (await readFile(journal, 'utf8')).split('\n').length - 2;
+  while ((await finished()) < ranges) await sleep(20);
+  child?.kill('SIGKILL');
+}
+
 describe('the FetchModel process', () => {
-  const content = randomBytes(8_000_000);
+  // More than one range each.
+  const content = randomBytes(26_000_000);
   let storage: StorageEndpoint;
   let container: Awaited<ReturnType<typeof newContainer>>;
 
@@ -100,7 +109,7 @@ describe('the FetchModel process', () => {
       await holdsTheModel(target);
     }));
 
-  it('ends when the agent cancels, and leaves nothing', () =>
+  it('ends when the agent cancels, and leaves nothing under a final name', () =>
     withFolder(async (folder) => {
       const target = join(folder, 'model');
       const inputs = { ...keyInputs(storage, container.containerName, target), model: 'm' };
@@ -116,6 +125,41 @@ describe('the FetchModel process', () => {
         const output = await finished(child);
         assert.match(output, /task\.complete result=Failed.*Code: CANCELLED/);
       });
-      assert.deepEqual(await filesBelow(target), []);
+      assert.equal((await filesBelow(target)).includes('a.bin'), false);
+      assert.match(await finished(start(inputs, folder)), /task\.complete result=Succeeded/);
+      await holdsTheModel(target);
     }));
+
+  it('goes on after a kill where it was, and fetches only the rest', function () {
+    this.timeout(120_000);
+    return withFolder(async (folder) => {
+      const target = join(folder, 'model');
+      const inputs = { ...keyInputs(storage, container.containerName, target), model: 'm' };
+      let child: ChildProcess | undefined;
+      let killing = true;
+      const lastRange = 'bytes=25165824-25999998';
+      const isLast = (seen: SeenRequest): boolean =>
+        seen.path.endsWith('b.bin') && seen.headers['x-ms-range'] === lastRange;
+      // In the first run the last range never ends; all others do.
+      const rule = (seen: SeenRequest) => {
+        if (!killing || !isLast(seen)) return undefined;
+        void killWhen(join(target, '.model-delivery.ranges'), 7, child);
+        return { kind: 'silence', afterBytes: 1000 } as const;
+      };
+      await withFaultProxy(storage.blobEndpoint, rule, async (proxy) => {
+        child = start({ ...inputs, blobEndpoint: proxy.url }, folder);
+        await finished(child);
+        killing = false;
+        const before = proxy.seen.length;
+        const output = await finished(start({ ...inputs, blobEndpoint: proxy.url }, folder));
+        assert.match(output, /An interrupted run left 48\.\d MiB/);
+        const reads = proxy.seen.slice(before).filter((seen) => seen.path.endsWith('.bin'));
+        assert.deepEqual(
+          reads.map((seen) => seen.headers['x-ms-range']),
+          [lastRange],
+        );
+      });
+      await holdsTheModel(target);
+    });
+  });
 });

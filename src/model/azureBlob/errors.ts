@@ -1,6 +1,7 @@
 import { RestError } from '@azure/storage-blob';
 import { DeliveryError } from '../../errors.ts';
-import { isTemporaryNetworkError, isTemporaryStatus } from '../../http/retry.ts';
+import { isTemporaryNetworkError, isTemporaryStatus, parseRetryAfter } from '../../http/retry.ts';
+import { StoreBusyError } from '../store.ts';
 import type { AzureBlobLocation } from './location.ts';
 import { refusedAccess } from './refused.ts';
 
@@ -50,15 +51,23 @@ function unreachable(error: Error, location: AzureBlobLocation): DeliveryError {
   });
 }
 
+function busy(error: RestError, location: AzureBlobLocation): DeliveryError {
+  return new StoreBusyError(
+    {
+      message: `The model storage ${location.endpoint} is overloaded or failing.`,
+      remedy: "Run again later; the storage account's metrics show whether it is throttled.",
+      cause: serviceSentence(error),
+    },
+    parseRetryAfter(error.response?.headers.get('retry-after')),
+  );
+}
+
 function failed(error: RestError, location: AzureBlobLocation): DeliveryError {
-  const busy = isTemporaryStatus(error.statusCode ?? 0);
   return new DeliveryError({
-    code: busy ? 'STORAGE_BUSY' : 'STORAGE_FAILED',
+    code: 'STORAGE_FAILED',
     side: 'storage',
-    message: `The model storage ${location.endpoint} ${busy ? 'is overloaded or failing, also after several attempts' : 'refused the request'}.`,
-    remedy: busy
-      ? "Run again later; the storage account's metrics show whether it is throttled."
-      : "Compare the service's answer above with the step's inputs.",
+    message: `The model storage ${location.endpoint} refused the request.`,
+    remedy: "Compare the service's answer above with the step's inputs.",
     cause: serviceSentence(error),
   });
 }
@@ -85,5 +94,5 @@ export function explainedError(error: unknown, location: AzureBlobLocation): unk
       cause: serviceSentence(error),
     });
   }
-  return failed(error, location);
+  return isTemporaryStatus(status) ? busy(error, location) : failed(error, location);
 }

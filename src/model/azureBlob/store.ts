@@ -20,9 +20,9 @@ import type { AzureBlobLocation } from './location.ts';
 /** As many container names as the "did you mean" looks through. */
 const containersLookedAt = 5000;
 
-function serviceClient(location: AzureBlobLocation): BlobServiceClient {
+function serviceClient(location: AzureBlobLocation, maxTries: number): BlobServiceClient {
   const { credential, endpoint } = location;
-  const options = { retryOptions: { maxTries: 4, retryDelayInMs: 500, maxRetryDelayInMs: 8000 } };
+  const options = { retryOptions: { maxTries, retryDelayInMs: 500, maxRetryDelayInMs: 8000 } };
   switch (credential.kind) {
     case 'accountKey': {
       const key = new StorageSharedKeyCredential(credential.account, credential.key);
@@ -92,6 +92,8 @@ interface Access {
   readonly location: AzureBlobLocation;
   readonly service: BlobServiceClient;
   readonly container: ContainerClient;
+  /** The same container without retries: whoever reads knows better when to ask again, and for what. */
+  readonly reading: ContainerClient;
   readonly pageSize: number;
 }
 
@@ -164,7 +166,7 @@ async function readFile(
   options: ReadOptions,
 ): Promise<AsyncIterable<Uint8Array>> {
   try {
-    const response = await access.container
+    const response = await access.reading
       .getBlobClient(file.name)
       .download(options.offset ?? 0, options.length, {
         conditions: { ifMatch: quoted(file.etag) },
@@ -183,11 +185,12 @@ async function readFile(
 
 /** Models in a container of Azure Blob storage; bytes are pinned by If-Match on the listed ETag. */
 export function openAzureBlobStore(location: AzureBlobLocation, options: AzureBlobOptions = {}): ModelStore {
-  const service = serviceClient(location);
+  const service = serviceClient(location, 4);
   const access: Access = {
     location,
     service,
     container: service.getContainerClient(location.container),
+    reading: serviceClient(location, 1).getContainerClient(location.container),
     pageSize: options.pageSize ?? 5000,
   };
   return {

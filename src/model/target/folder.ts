@@ -29,21 +29,36 @@ function foldersOf(paths: readonly string[]): string[] {
   return [...folders].sort();
 }
 
+type Kind = Awaited<ReturnType<typeof kindOf>>;
+
+const kindNames: Readonly<Record<Kind, string>> = {
+  nothing: 'Nothing',
+  file: 'The file',
+  folder: 'The folder',
+  other: 'The link or device',
+};
+
+/** Refuses what is there and is not one of the kinds that may be there. */
+async function requireKind(path: string, allowed: readonly Kind[]): Promise<Kind> {
+  const kind = await kindOf(path);
+  if (!allowed.includes(kind)) throw inTheWay(path, kindNames[kind]);
+  return kind;
+}
+
 /**
- * Makes the target folder and those below it. Links within it are refused: they could lead writes elsewhere.
- * Throws TARGET_UNWRITABLE.
+ * Makes the target folder and those below it. Links within it are refused where they could lead writes
+ * elsewhere. Throws TARGET_UNWRITABLE.
  */
 export async function prepareFolder(folder: string, paths: readonly string[]): Promise<void> {
   await writingTo(folder, () => mkdir(folder, { recursive: true }));
   for (const below of foldersOf(paths)) {
     const path = finalPath(folder, below);
-    const kind = await kindOf(path);
-    if (kind === 'file' || kind === 'other') throw inTheWay(path, kind === 'file' ? 'The file' : 'The link');
+    const kind = await requireKind(path, ['nothing', 'folder']);
     if (kind === 'nothing') await writingTo(path, () => mkdir(path));
   }
   for (const path of paths) {
-    const final = finalPath(folder, path);
-    if ((await kindOf(final)) === 'folder') throw inTheWay(final, 'The folder');
+    await requireKind(finalPath(folder, path), ['nothing', 'file', 'other']);
+    await requireKind(partialPath(folder, path), ['nothing', 'file']);
   }
 }
 

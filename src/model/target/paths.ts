@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { DeliveryError } from '../../errors.ts';
 import { pathCollision, pathProblem } from '../../files/portablePath.ts';
 import { lockFileName } from '../lockFile.ts';
+import { journalFileName } from '../transfer/journal.ts';
 
 /** Bookkeeping of a fetch that has not finished; it is gone after a finished one. */
 export const sessionFileName = '.model-delivery.json';
@@ -38,7 +39,8 @@ export function requireSafePaths(paths: readonly string[]): void {
     const problem = pathProblem(path);
     if (problem !== undefined) throw unsafe(path, problem);
   }
-  const written = [lockFileName, sessionFileName, ...paths, ...paths.map((path) => `${path}.partial`)];
+  const own = [lockFileName, sessionFileName, journalFileName];
+  const written = [...own, ...paths, ...paths.map((path) => `${path}.partial`)];
   const collision = pathCollision(written);
   if (collision !== undefined)
     throw unsafe(collision[1], `cannot stand beside ${JSON.stringify(collision[0])}`);

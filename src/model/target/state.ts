@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { writeFileAtomically } from '../../files/atomic.ts';
 import { pathProblem } from '../../files/portablePath.ts';
 import { type LockedFile, type ModelLock, parseLock } from '../lock.ts';
+import { removeJournal } from '../transfer/journal.ts';
 import { lockPath, sessionFileName } from './paths.ts';
 
 /** What earlier runs left in a target folder. */
@@ -50,6 +51,7 @@ export async function beginSession(folder: string, state: TargetState, next: Mod
 
 /** The folder holds what its lock says, and nothing unfinished. */
 export async function endSession(folder: string): Promise<void> {
+  await removeJournal(folder);
   await rm(join(folder, sessionFileName), { force: true });
 }
 
