@@ -18,7 +18,7 @@ export interface NodeSettings {
   readonly snapshotter: string;
 }
 
-/** https://github.com/containerd/containerd/blob/v2.2.1/docs/cri/config.md */
+/** https://github.com/containerd/containerd/blob/v2.3.7/docs/cri/config.md */
 function containerdConfig({ layout, binaries, snapshotter }: NodeSettings): string {
   const { state, bin } = layout.inside;
   return `version = 3

@@ -29,7 +29,7 @@ export function kubeconfigFile(context: LocalContext): string {
   return join(context.stateFolder, 'kubeconfig');
 }
 
-/** The configuration of the node's first process (kubernetes/node.go). */
+/** The configuration of the node's first process (local/toolchain/programs/kubernetes/node.go). */
 export function nodeConfigFile(context: LocalContext): string {
   return join(clusterLayout(context).folder, 'node.json');
 }

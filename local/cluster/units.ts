@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { nodeName } from './layout.ts';
 import { type NodeSettings, podRange } from './nodeFiles.ts';
 
-/** A process of the node, as the Go side reads it (kubernetes/supervisor.go). */
+/** A process of the node, as the Go side reads it (local/toolchain/programs/kubernetes/supervisor.go). */
 interface Unit {
   readonly name: string;
   readonly command: readonly string[];

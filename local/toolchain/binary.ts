@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { LocalContext } from '../lib/context.ts';
-import { checkGo, type GoCommand, goEnvironment, runGo } from './go.ts';
+import { checkGo, countPackages, type GoCommand, goEnvironment, runGo } from './go.ts';
 import { withLock } from './lock.ts';
 
 /** A command of a published Go module, built as `go install <package>@<version>` builds it. */
@@ -14,12 +14,14 @@ export interface GoPackageSpec {
   readonly duration: string;
 }
 
-/** A command whose source is a Go module of this repository; its version is the digest of its files. */
+/** A command of a Go module in this repository; its version is the digest of what it is built from. */
 export interface GoModuleSpec {
+  /** Also its folder in the module. */
   readonly name: string;
-  readonly folder: string;
+  /** The folder of go.mod. */
+  readonly module: string;
   /** `-X` assignments for the linker, for example `k8s.io/component-base/version.gitVersion=v1.36.3`. */
-  readonly variables?: Readonly<Record<string, string>>;
+  readonly variables: Readonly<Record<string, string>>;
   readonly duration: string;
 }
 
@@ -29,35 +31,30 @@ const stripped = '-s -w';
 const suffix = process.platform === 'win32' ? '.exe' : '';
 
 async function moduleVersion(spec: GoModuleSpec): Promise<string> {
-  const names = (await readdir(spec.folder)).filter((name) => /\.go$|^go\.(mod|sum)$/.test(name)).sort();
-  const hash = createHash('sha256').update(JSON.stringify(spec.variables ?? {}));
-  for (const name of names) hash.update(`\n${name}\n`).update(await readFile(join(spec.folder, name)));
+  const sources = (await readdir(join(spec.module, spec.name))).filter((name) => name.endsWith('.go')).sort();
+  const files = ['go.mod', 'go.sum', ...sources.map((name) => join(spec.name, name))];
+  const hash = createHash('sha256').update(JSON.stringify(spec.variables));
+  for (const file of files) hash.update(`\n${file}\n`).update(await readFile(join(spec.module, file)));
   return hash.digest('hex').slice(0, 12);
 }
 
-function moduleArguments(spec: GoModuleSpec, folder: string): string[] {
-  const variables = Object.entries(spec.variables ?? {}).map(([name, value]) => `-X ${name}=${value}`);
+function moduleArguments(spec: GoModuleSpec, output: string): string[] {
+  const variables = Object.entries(spec.variables).map(([name, value]) => `-X ${name}=${value}`);
   const flags = [stripped, ...variables].join(' ');
-  return [
-    'build',
-    '-v',
-    '-buildvcs=false',
-    '-ldflags',
-    flags,
-    '-o',
-    join(folder, `${spec.name}${suffix}`),
-    '.',
-  ];
+  return ['build', '-v', '-buildvcs=false', '-ldflags', flags, '-o', output, `./${spec.name}`];
 }
 
-function buildCommand(spec: GoBinarySpec, folder: string): Pick<GoCommand, 'args' | 'cwd' | 'env'> {
+type BuildStep = Pick<GoCommand, 'args' | 'cwd' | 'env' | 'packages'>;
+
+function installCommand(spec: GoPackageSpec, folder: string): BuildStep {
+  const args = ['install', '-v', '-ldflags', stripped, `${spec.package}@${spec.version}`];
+  return { args, cwd: folder, env: { ...goEnvironment(process.env), GOBIN: folder } };
+}
+
+async function moduleCommand(spec: GoModuleSpec, output: string): Promise<BuildStep> {
   const env = goEnvironment(process.env);
-  if ('folder' in spec) return { args: moduleArguments(spec, folder), cwd: spec.folder, env };
-  return {
-    args: ['install', '-v', '-ldflags', stripped, `${spec.package}@${spec.version}`],
-    cwd: folder,
-    env: { ...env, GOBIN: folder },
-  };
+  const packages = await countPackages(`./${spec.name}`, spec.module, env);
+  return { args: moduleArguments(spec, output), cwd: spec.module, env, packages };
 }
 
 async function exists(file: string): Promise<boolean> {
@@ -72,17 +69,15 @@ async function build(context: LocalContext, spec: GoBinarySpec, target: string):
   const started = Date.now();
   context.say(`Building ${spec.name}: ${spec.duration}, once for this user (kept in ${dirname(target)})`);
   const folder = await mkdtemp(`${target}.part-`);
+  const program = 'package' in spec ? basename(spec.package) : spec.name;
+  const built = join(folder, `${program}${suffix}`);
   try {
     await runGo({
-      ...buildCommand(spec, folder),
+      ...('package' in spec ? installCommand(spec, folder) : await moduleCommand(spec, built)),
       title: spec.name,
       logFile: join(context.logFolder, `build-${spec.name}.log`),
       say: context.say,
     });
-    const built = join(
-      folder,
-      'package' in spec ? `${basename(spec.package)}${suffix}` : `${spec.name}${suffix}`,
-    );
     await chmod(built, 0o755);
     await rename(built, target);
   } finally {

@@ -13,12 +13,16 @@ const oldestGo = { major: 1, minor: 21 };
 export interface GoCommand {
   /** For the progress lines: what is being built. */
   readonly title: string;
+  /** Packages that are compiled when none is yet. */
+  readonly packages?: number;
   readonly args: readonly string[];
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
   readonly logFile: string;
   readonly say: (line: string) => void;
 }
+
+const progressMs = 10_000;
 
 function goMissing(found: string, cause?: unknown): DeliveryError {
   return new DeliveryError({
@@ -54,6 +58,13 @@ export async function checkGo(): Promise<void> {
   }
 }
 
+/** How many packages a program is made of, the standard library's included; 0 when Go cannot tell. */
+export async function countPackages(program: string, cwd: string, env: NodeJS.ProcessEnv): Promise<number> {
+  const args = ['list', '-deps', '-f', '.', program];
+  const dots = await outputOf(spawn('go', args, { cwd, env, stdio: ['ignore', 'pipe', 'ignore'] }));
+  return dots === '' ? 0 : dots.split('\n').length;
+}
+
 /** The environment of a build: static, for this machine, whatever the user's settings for other targets are. */
 export function goEnvironment(base: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return { ...base, CGO_ENABLED: '0', GOOS: '', GOARCH: '', GOWORK: 'off' };
@@ -64,7 +75,7 @@ async function endOfLog(file: string): Promise<string> {
   return text.trimEnd().split('\n').slice(-10).join('\n');
 }
 
-/** Runs the go command with a progress line every five seconds; its whole output goes to the log file. */
+/** Runs the go command with a progress line every ten seconds; its whole output goes to the log file. */
 export async function runGo(command: GoCommand): Promise<void> {
   await mkdir(dirname(command.logFile), { recursive: true });
   const log = createWriteStream(command.logFile);
@@ -80,10 +91,11 @@ export async function runGo(command: GoCommand): Promise<void> {
     // With -v the compiler names each package once; every other line has a space in it.
     if (!line.includes(' ')) packages += 1;
   });
+  const most = command.packages ? ` of at most ${command.packages}` : '';
   const progress = setInterval(() => {
     const seconds = Math.round((Date.now() - started) / 1000);
-    command.say(`  building ${command.title}: ${packages} packages compiled, ${seconds} s`);
-  }, 5_000);
+    command.say(`  building ${command.title}: ${packages}${most} packages compiled, ${seconds} s`);
+  }, progressMs);
   const [status] = await once(child, 'close').finally(() => clearInterval(progress));
   await new Promise<void>((resolve) => log.end(resolve));
   if (status === 0) return;

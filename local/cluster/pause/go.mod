@@ -1,3 +1,0 @@
-module model-delivery/local/cluster/pause
-
-go 1.21
