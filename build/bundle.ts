@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync } from 'node:fs';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, type Metafile } from 'esbuild';
 import { repositoryRoot } from '../local/lib/context.ts';
@@ -29,6 +29,8 @@ export async function bundleTask(name: string): Promise<Metafile> {
     metafile: true,
     logLevel: 'error',
   });
+  // Whatever package.json lies above the agent's work folder, the bundle is CommonJS.
+  writeFileSync(join(folder, 'package.json'), '{ "type": "commonjs" }\n');
   copyFileSync(join(tasksFolder, name, 'task.json'), join(folder, 'task.json'));
   copyFileSync(join(tasksFolder, name, 'icon.png'), join(folder, 'icon.png'));
   // azure-pipelines-task-lib reads its messages from beside the running file.

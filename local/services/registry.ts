@@ -8,7 +8,7 @@ import type { RegistryEndpoint } from '../lib/endpoints.ts';
 import { canListen, readState, serviceFolder, steadyPort, writePrivate, writeState } from './state.ts';
 
 const service = 'registry';
-const username = 'pipeline';
+const username = 'delivery-robot';
 
 interface RegistryState {
   readonly address: string;
