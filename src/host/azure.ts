@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tl from 'azure-pipelines-task-lib/task.js';
 import { DeliveryError, explain } from '../errors.ts';
-import type { Host, Log, ServiceConnection } from './host.ts';
+import type { Host, Log, PipelineIdentity, ServiceConnection } from './host.ts';
 import { neutralise } from './neutralise.ts';
 
 const log: Log = {
@@ -47,6 +47,15 @@ function readConnection(id: string): ServiceConnection {
   };
 }
 
+/** The agent gives every task the connection to its own server, whose token is System.AccessToken. */
+function readPipelineIdentity(): PipelineIdentity | undefined {
+  const accessToken = tl.getEndpointAuthorization('SYSTEMVSSCONNECTION', true)?.parameters['AccessToken'];
+  if (accessToken === undefined || accessToken === '') return undefined;
+  registerSecret(accessToken);
+  const oidcRequestUri = tl.getVariable('System.OidcRequestUri');
+  return { accessToken, ...(oidcRequestUri ? { oidcRequestUri } : {}) };
+}
+
 /** The agent masks line by line and refuses a secret of several lines. */
 function registerSecret(value: string): void {
   for (const line of value.split(/\r?\n/)) if (line.trim().length >= 4) tl.setSecret(line);
@@ -88,6 +97,7 @@ function createHost(): Host {
     input: (name) => tl.getInput(name)?.trim() || undefined,
     variable: (name) => tl.getVariable(name) || undefined,
     connection: readConnection,
+    pipelineIdentity: readPipelineIdentity,
     output: (name, value) => tl.setVariable(name, value, false, true),
     secret: registerSecret,
     summary: (title, markdown) => tl.uploadSummary(fileFor(documents, `${title}.md`, neutralise(markdown))),

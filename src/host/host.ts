@@ -10,6 +10,14 @@ export interface ServiceConnection {
   readonly data: Readonly<Record<string, string>>;
 }
 
+/** How the running job proves to others which pipeline it is. */
+export interface PipelineIdentity {
+  /** Address that gives OIDC tokens for a service connection; undefined where the server has none. */
+  readonly oidcRequestUri?: string;
+  /** The job's own access token (System.AccessToken), registered for masking. */
+  readonly accessToken: string;
+}
+
 /** Where a task writes for people: every line is neutralised, so text from outside cannot carry a command. */
 export interface Log {
   info(text: string): void;
@@ -36,6 +44,8 @@ export interface Host {
   variable(name: string): string | undefined;
   /** The service connection with this id. Throws SERVICE_CONNECTION_MISSING when the agent did not hand it over. */
   connection(id: string): ServiceConnection;
+  /** The job's own identity; undefined where the agent hands over none. */
+  pipelineIdentity(): PipelineIdentity | undefined;
   /** Sets an output variable of the step. */
   output(name: string, value: string): void;
   /** Registers a value (and each of its lines) for masking, before anything could print it. */

@@ -1,5 +1,5 @@
 import { DeliveryError } from '../../src/errors.ts';
-import type { Host, ServiceConnection } from '../../src/host/host.ts';
+import type { Host, PipelineIdentity, ServiceConnection } from '../../src/host/host.ts';
 import { neutralise } from '../../src/host/neutralise.ts';
 
 /** What a task said to its host. */
@@ -16,6 +16,7 @@ export interface HostSettings {
   readonly inputs?: Readonly<Record<string, string>>;
   readonly variables?: Readonly<Record<string, string>>;
   readonly connections?: readonly ServiceConnection[];
+  readonly pipelineIdentity?: PipelineIdentity;
   readonly workingFolder: string;
   readonly signal?: AbortSignal;
 }
@@ -48,6 +49,7 @@ export function recordingHost(settings: HostSettings): { host: Host; said: Recor
       if (found !== undefined) return found;
       throw new DeliveryError({ code: 'SERVICE_CONNECTION_MISSING', side: 'agent', message: id, remedy: '' });
     },
+    pipelineIdentity: () => settings.pipelineIdentity,
     output: (name, value) => void said.outputs.set(name, value),
     secret: (value) => void said.secrets.push(value),
     summary: (title, markdown) => void said.summaries.set(title, markdown),

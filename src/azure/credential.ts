@@ -1,0 +1,131 @@
+import type { TokenCredential } from '@azure/identity';
+import type { AzureConnection, WorkloadIdentity } from './connection.ts';
+import { explainSignIn } from './failure.ts';
+import { createSend } from './http.ts';
+import { requestOidcToken } from './oidc.ts';
+import {
+  type Identity,
+  type IssuedToken,
+  type Network,
+  type SignInHost,
+  trustedAuthorities,
+} from './signIn.ts';
+
+function optionsFor(connection: AzureConnection, network: Network) {
+  const ca = trustedAuthorities(network);
+  return {
+    authorityHost: connection.cloud.authorityHost,
+    // MSAL asks the public sign-in service whether it knows the authority; it knows none of a private cloud.
+    disableInstanceDiscovery: !connection.cloud.authorityIsKnown,
+    userAgentOptions: { userAgentPrefix: 'model-delivery' },
+    ...(ca === undefined ? {} : { tlsOptions: { ca } }),
+  };
+}
+
+/** Gives a new OIDC token at every call; what went wrong is told to `failed`, since MSAL keeps its text alone. */
+function assertionOf(
+  connection: WorkloadIdentity,
+  host: SignInHost,
+  network: Network,
+  failed: (error: unknown) => void,
+): () => Promise<string> {
+  const send = createSend(network);
+  return async () => {
+    try {
+      const request = {
+        pipeline: host.pipelineIdentity(),
+        connectionId: connection.id,
+        signal: host.cancelled,
+      };
+      const token = await requestOidcToken(send, request);
+      host.secret(token);
+      return token;
+    } catch (error) {
+      failed(error);
+      throw error;
+    }
+  };
+}
+
+async function sdkCredential(
+  connection: AzureConnection,
+  host: SignInHost,
+  network: Network,
+  failed: (error: unknown) => void,
+): Promise<TokenCredential> {
+  const sdk = await import('@azure/identity');
+  const options = optionsFor(connection, network);
+  switch (connection.kind) {
+    case 'workloadIdentity': {
+      const { tenantId, clientId } = connection;
+      const assertion = assertionOf(connection, host, network, failed);
+      return new sdk.ClientAssertionCredential(tenantId, clientId, assertion, options);
+    }
+    case 'clientSecret': {
+      host.secret(connection.secret);
+      return new sdk.ClientSecretCredential(
+        connection.tenantId,
+        connection.clientId,
+        connection.secret,
+        options,
+      );
+    }
+    case 'clientCertificate': {
+      host.secret(connection.pem);
+      const certificate = { certificate: connection.pem };
+      return new sdk.ClientCertificateCredential(
+        connection.tenantId,
+        connection.clientId,
+        certificate,
+        options,
+      );
+    }
+    case 'managedIdentity':
+      return new sdk.ManagedIdentityCredential({
+        ...(connection.clientId === undefined ? {} : { clientId: connection.clientId }),
+        // A virtual machine without an identity would be asked for more than a minute.
+        retryOptions: { maxRetries: 2 },
+      });
+  }
+}
+
+/**
+ * The identity of an Azure service connection. Nothing is loaded or asked before the first token; requests for the
+ * same token that come together are one. Every token asked for anew is proven anew, so no assertion grows old.
+ * Tokens and keys are registered for masking. `getToken` throws IDENTITY_… errors.
+ */
+export function createCredential(
+  connection: AzureConnection,
+  host: SignInHost,
+  network: Network = {},
+): Identity {
+  const running = new Map<string, Promise<IssuedToken>>();
+  let inner: Promise<TokenCredential> | undefined;
+  let assertionFailure: unknown;
+
+  const request = async (scopes: string[]): Promise<IssuedToken> => {
+    assertionFailure = undefined;
+    try {
+      inner ??= sdkCredential(connection, host, network, (error) => {
+        assertionFailure = error;
+      });
+      const token = await (await inner).getToken(scopes, { abortSignal: host.cancelled });
+      if (token === null) throw new Error('the sign-in service gave no token');
+      host.secret(token.token);
+      return { token: token.token, expiresOnTimestamp: token.expiresOnTimestamp };
+    } catch (error) {
+      host.cancelled.throwIfAborted();
+      throw explainSignIn(assertionFailure ?? error, connection, scopes);
+    }
+  };
+
+  return {
+    getToken(scopes) {
+      const wanted = [scopes].flat();
+      const key = wanted.join(' ');
+      const started = running.get(key) ?? request(wanted).finally(() => running.delete(key));
+      running.set(key, started);
+      return started;
+    },
+  };
+}

@@ -1,0 +1,85 @@
+import { Agent, request as send } from 'undici';
+import { isTemporaryNetworkError, isTemporaryStatus, parseRetryAfter, retry } from '../http/retry.ts';
+import { type Network, trustedAuthorities } from './signIn.ts';
+
+export interface AzureRequest {
+  readonly method: 'GET' | 'POST';
+  readonly url: string | URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+export interface AzureAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly text: string;
+}
+
+/** Sends one request; answers of a passing failure and broken connections are asked for again. */
+export type SendAzure = (request: AzureRequest, signal: AbortSignal) => Promise<AzureAnswer>;
+
+const attempts = 4;
+const answerMs = 60_000;
+
+class Passing extends Error {
+  readonly answer: AzureAnswer;
+
+  constructor(answer: AzureAnswer) {
+    super(`HTTP ${answer.status}`);
+    this.answer = answer;
+  }
+}
+
+function afterMs(error: unknown): number | undefined {
+  const header = error instanceof Passing ? error.answer.headers['retry-after'] : undefined;
+  return parseRetryAfter(Array.isArray(header) ? header[0] : header);
+}
+
+/** A sender for Azure's small services (OIDC, resource manager, registry tokens); throws what the socket threw. */
+export function createSend(network: Network): SendAzure {
+  const ca = trustedAuthorities(network);
+  const dispatcher = ca === undefined ? undefined : new Agent({ connect: { ca } });
+
+  const attempt = async (request: AzureRequest, signal: AbortSignal): Promise<AzureAnswer> => {
+    const response = await send(request.url, {
+      method: request.method,
+      headers: { accept: 'application/json', 'user-agent': 'model-delivery', ...request.headers },
+      body: request.body ?? null,
+      signal,
+      headersTimeout: answerMs,
+      bodyTimeout: answerMs,
+      ...(dispatcher === undefined ? {} : { dispatcher }),
+    });
+    const text = await response.body.text();
+    const answer = { status: response.statusCode, headers: response.headers, text };
+    if (isTemporaryStatus(answer.status)) throw new Passing(answer);
+    return answer;
+  };
+
+  return async (request, signal) => {
+    try {
+      return await retry(() => attempt(request, signal), {
+        attempts,
+        signal,
+        advise: (error) => {
+          const wait = afterMs(error);
+          const temporary = error instanceof Passing || isTemporaryNetworkError(error);
+          return { temporary, ...(wait === undefined ? {} : { afterMs: wait }) };
+        },
+      });
+    } catch (error) {
+      if (error instanceof Passing) return error.answer;
+      throw error;
+    }
+  };
+}
+
+/** The answer's JSON object; empty for anything else, so that a proxy's page is read as "no such field". */
+export function fieldsOf(answer: AzureAnswer): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(answer.text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
