@@ -4,6 +4,7 @@ import type { LocalContext } from '../lib/context.ts';
 import { withLock } from '../toolchain/lock.ts';
 import { run } from './command.ts';
 import { type ClusterLayout, clusterLayout } from './layout.ts';
+import { endStrays } from './strays.ts';
 import { freeSubnet, type Subnet } from './subnet.ts';
 
 /** The node's network, as the machine sees it. */
@@ -100,6 +101,8 @@ export async function ensureNetwork(context: LocalContext): Promise<ClusterNetwo
   const known = await readRecord(context);
   if (known !== undefined && (await isUp(layout, known))) return network(layout, known);
   const subnet = await exclusively(context, async () => {
+    // Processes in a namespace that is taken away could not be found again.
+    await endStrays(context);
     await remove(layout);
     const free = freeSubnet(await takenRanges(), known?.block);
     await create(layout, free);

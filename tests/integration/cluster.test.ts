@@ -241,6 +241,20 @@ describe('the local cluster', function () {
     await eventually(async () => ((await output('ip', 'route')).includes(released) ? undefined : true));
   });
 
+  it('replaces the processes whose records were deleted while they ran', async () => {
+    const before = await processes(context, 'kubernetes');
+    for (const record of ['daemons/kubernetes.json', 'daemons/load-balancer.json', 'network.json']) {
+      await rm(join(context.stateFolder, record));
+    }
+    await start();
+    const after = await processes(context, 'kubernetes');
+    assert.equal(after.length, before.length);
+    assert.deepEqual(
+      after.filter((pid) => before.includes(pid)),
+      [],
+    );
+  });
+
   it('gives another checkout a network of its own', async () => {
     const other = await newContext();
     const second = await ensureNetwork(other);
