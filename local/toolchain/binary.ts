@@ -11,18 +11,19 @@ export interface GoPackageSpec {
   readonly package: string;
   readonly version: string;
   /** How long a first build takes, in words for the person who waits. */
-  readonly duration: string;
+  readonly duration?: string;
 }
 
 /** A command of a Go module in this repository; its version is the digest of what it is built from. */
 export interface GoModuleSpec {
-  /** Also its folder in the module. */
   readonly name: string;
   /** The folder of go.mod. */
-  readonly module: string;
+  readonly folder: string;
+  /** The program's folder below that; without it the module is one program. */
+  readonly program?: string;
   /** `-X` assignments for the linker, for example `k8s.io/component-base/version.gitVersion=v1.36.3`. */
-  readonly variables: Readonly<Record<string, string>>;
-  readonly duration: string;
+  readonly variables?: Readonly<Record<string, string>>;
+  readonly duration?: string;
 }
 
 export type GoBinarySpec = GoPackageSpec | GoModuleSpec;
@@ -30,18 +31,22 @@ export type GoBinarySpec = GoPackageSpec | GoModuleSpec;
 const stripped = '-s -w';
 const suffix = process.platform === 'win32' ? '.exe' : '';
 
-async function moduleVersion(spec: GoModuleSpec): Promise<string> {
-  const sources = (await readdir(join(spec.module, spec.name))).filter((name) => name.endsWith('.go')).sort();
-  const files = ['go.mod', 'go.sum', ...sources.map((name) => join(spec.name, name))];
-  const hash = createHash('sha256').update(JSON.stringify(spec.variables));
-  for (const file of files) hash.update(`\n${file}\n`).update(await readFile(join(spec.module, file)));
+async function moduleVersion({ folder, program = '.', variables = {} }: GoModuleSpec): Promise<string> {
+  const sources = (await readdir(join(folder, program))).filter((name) => name.endsWith('.go')).sort();
+  const files = ['go.mod', 'go.sum', ...sources.map((name) => join(program, name))];
+  const hash = createHash('sha256').update(JSON.stringify(variables));
+  for (const file of files) {
+    // A module without dependencies has no go.sum.
+    const content = await readFile(join(folder, file)).catch(() => '');
+    hash.update(`\n${file}\n`).update(content);
+  }
   return hash.digest('hex').slice(0, 12);
 }
 
-function moduleArguments(spec: GoModuleSpec, output: string): string[] {
-  const variables = Object.entries(spec.variables).map(([name, value]) => `-X ${name}=${value}`);
-  const flags = [stripped, ...variables].join(' ');
-  return ['build', '-v', '-buildvcs=false', '-ldflags', flags, '-o', output, `./${spec.name}`];
+function moduleArguments({ program = '.', variables = {} }: GoModuleSpec, output: string): string[] {
+  const assignments = Object.entries(variables).map(([name, value]) => `-X ${name}=${value}`);
+  const flags = [stripped, ...assignments].join(' ');
+  return ['build', '-v', '-buildvcs=false', '-ldflags', flags, '-o', output, `./${program}`];
 }
 
 type BuildStep = Pick<GoCommand, 'args' | 'cwd' | 'env' | 'packages'>;
@@ -53,8 +58,8 @@ function installCommand(spec: GoPackageSpec, folder: string): BuildStep {
 
 async function moduleCommand(spec: GoModuleSpec, output: string): Promise<BuildStep> {
   const env = goEnvironment(process.env);
-  const packages = await countPackages(`./${spec.name}`, spec.module, env);
-  return { args: moduleArguments(spec, output), cwd: spec.module, env, packages };
+  const packages = await countPackages(`./${spec.program ?? '.'}`, spec.folder, env);
+  return { args: moduleArguments(spec, output), cwd: spec.folder, env, packages };
 }
 
 async function exists(file: string): Promise<boolean> {
@@ -67,7 +72,9 @@ async function exists(file: string): Promise<boolean> {
 async function build(context: LocalContext, spec: GoBinarySpec, target: string): Promise<void> {
   await checkGo();
   const started = Date.now();
-  context.say(`Building ${spec.name}: ${spec.duration}, once for this user (kept in ${dirname(target)})`);
+  context.say(
+    `Building ${spec.name}: ${spec.duration ?? 'seconds'}, once for this user (kept in ${dirname(target)})`,
+  );
   const folder = await mkdtemp(`${target}.part-`);
   const program = 'package' in spec ? basename(spec.package) : spec.name;
   const built = join(folder, `${program}${suffix}`);

@@ -21,7 +21,8 @@ export type ProgramName = keyof typeof durations;
 export function programBinary(context: LocalContext, name: ProgramName): Promise<string> {
   return ensureGoBinary(context, {
     name,
-    module: fileURLToPath(new URL('programs', import.meta.url)),
+    program: name,
+    folder: fileURLToPath(new URL('programs', import.meta.url)),
     variables: { 'k8s.io/component-base/version.gitVersion': kubernetesVersion },
     duration: durations[name],
   });
