@@ -1,6 +1,6 @@
 import { digestOf } from '../oci/documents.ts';
+import type { BlobSource } from '../oci/session.ts';
 import { type Descriptor, type ImageConfig, type Manifest, mediaTypes } from '../oci/types.ts';
-import type { BlobSource } from '../oci/upload.ts';
 import { annotations } from './annotations.ts';
 import type { Layer } from './layers/layer.ts';
 

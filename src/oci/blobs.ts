@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { DeliveryError } from '../errors.ts';
 import type { Access } from './access.ts';
+import { type BlobSource, statBlob } from './session.ts';
 import { headerOf } from './transport.ts';
-import { type BlobSource, pushBlob, statBlob, type UploadControl } from './upload.ts';
+import { pushBlob, type UploadControl } from './upload.ts';
 
 /** The error for bytes that are not those of their digest. */
 export function corrupt(what: string, wanted: string, got: string): DeliveryError {

@@ -3,8 +3,8 @@ import { hasBlob, pushBlobTo, readBlob } from './blobs.ts';
 import type { StoredManifest } from './documents.ts';
 import { findManifest, getConfig, getImage, getManifest, putManifest, type RegistryImage } from './images.ts';
 import { explainNotFound, listPages, nothingThere } from './listing.ts';
+import type { BlobSource } from './session.ts';
 import type { ImageConfig, Manifest, Platform } from './types.ts';
-import type { BlobSource } from './upload.ts';
 
 /**
  * One container registry by the OCI distribution API. Every method throws DeliveryErrors that name registry,

@@ -1,23 +1,16 @@
 import { retry } from '../http/retry.ts';
 import { adviseRegistry, RegistryRefusal } from './failure.ts';
-import { headerOf, type RegistryResponse, type Transport } from './transport.ts';
-
-/** A blob that is about to be pushed; it can be read again from any byte. */
-export interface BlobSource {
-  /** A function where the digest is known only once all bytes were read: it is asked then. */
-  readonly digest: string | (() => string);
-  /** Bytes. */
-  readonly size: number;
-  /** The bytes from `offset` to the end. */
-  open(offset: number): AsyncIterable<Uint8Array>;
-}
-
-export interface UploadTarget {
-  readonly repository: string;
-  readonly scope: string;
-  /** Repository of the same registry that may hold the blob already. */
-  readonly mountFrom?: string;
-}
+import {
+  type BlobSource,
+  commit,
+  progressOf,
+  type Session,
+  sendRest,
+  start,
+  statBlob,
+  type UploadTarget,
+} from './session.ts';
+import type { Transport } from './transport.ts';
 
 export interface UploadControl {
   readonly signal: AbortSignal;
@@ -25,129 +18,12 @@ export interface UploadControl {
   readonly onRetry?: (reason: string, delayMs: number) => void;
 }
 
-interface Session {
-  readonly location: URL;
-  /** Bytes that the registry has. */
-  readonly offset: number;
-}
-
-/** The registry hashes the whole blob before it answers the last request. */
-const commitTimeoutMs = 15 * 60_000;
 const attempts = 6;
 
-function sessionOf(response: RegistryResponse, offset: number, previous?: URL): Session {
-  const location = headerOf(response, 'location');
-  const next = location === undefined ? previous : new URL(location, response.url);
-  if (next === undefined) throw new Error('it gave no address for the upload');
-  return { location: next, offset };
-}
-
-async function start(
-  transport: Transport,
-  target: UploadTarget,
-  blob: BlobSource,
-): Promise<Session | 'mounted'> {
-  const query = new URLSearchParams();
-  if (target.mountFrom !== undefined && typeof blob.digest === 'string') {
-    query.set('mount', blob.digest);
-    query.set('from', target.mountFrom);
-  }
-  const mountScope = target.mountFrom === undefined ? '' : ` repository:${target.mountFrom}:pull`;
-  const response = await transport.send({
-    method: 'POST',
-    path: `/v2/${target.repository}/blobs/uploads/${query.size === 0 ? '' : `?${query}`}`,
-    scope: `${target.scope}${mountScope}`,
-    expect: [201, 202],
-    headers: { 'content-length': '0' },
-  });
-  await response.body.dump();
-  return response.status === 201 ? 'mounted' : sessionOf(response, 0);
-}
-
-/** One request for all that is left: registries and proxies are fastest so, and some refuse chunked encoding. */
-async function sendRest(
-  transport: Transport,
-  target: UploadTarget,
-  blob: BlobSource,
-  session: Session,
-): Promise<Session> {
-  const { location, offset } = session;
-  if (offset >= blob.size) return session;
-  const range = offset === 0 ? {} : { 'content-range': `${offset}-${blob.size - 1}` };
-  const response = await transport.send({
-    method: 'PATCH',
-    path: location,
-    scope: target.scope,
-    expect: [201, 202],
-    headers: {
-      'content-type': 'application/octet-stream',
-      'content-length': String(blob.size - offset),
-      ...range,
-    },
-    body: () => blob.open(offset),
-    attempts: 1,
-  });
-  await response.body.dump();
-  return sessionOf(response, blob.size, location);
-}
-
-async function commit(
-  transport: Transport,
-  target: UploadTarget,
-  blob: BlobSource,
-  location: URL,
-): Promise<void> {
-  const address = new URL(location);
-  address.searchParams.set('digest', typeof blob.digest === 'string' ? blob.digest : blob.digest());
-  const response = await transport.send({
-    method: 'PUT',
-    path: address,
-    scope: target.scope,
-    expect: [201, 204],
-    headers: { 'content-length': '0' },
-    timeoutMs: commitTimeoutMs,
-    attempts: 1,
-  });
-  await response.body.dump();
-}
-
-/** Where the registry stands after a failure; undefined when it has lost the session. */
-async function progressOf(
-  transport: Transport,
-  target: UploadTarget,
-  session: Session,
-): Promise<Session | undefined> {
-  const response = await transport
-    .send({
-      method: 'GET',
-      path: session.location,
-      scope: target.scope,
-      expect: [204, 202, 200],
-      attempts: 2,
-    })
-    .catch(() => undefined);
-  if (response === undefined) return undefined;
-  await response.body.dump();
-  const last = /^(?:bytes=)?0-(\d+)$/.exec(headerOf(response, 'range') ?? '')?.[1];
-  // "0-0" is also how some registries say that they have nothing, so one byte is sent again by a new session.
-  if (last === undefined || last === '0') return undefined;
-  return sessionOf(response, Number(last) + 1, session.location);
-}
-
-/** Size of a blob that the repository has; undefined when it has not. */
-export async function statBlob(
-  transport: Transport,
-  target: Pick<UploadTarget, 'repository' | 'scope'>,
-  digest: string,
-): Promise<number | undefined> {
-  const response = await transport.send({
-    method: 'HEAD',
-    path: `/v2/${target.repository}/blobs/${digest}`,
-    scope: target.scope,
-    expect: [200, 404],
-  });
-  await response.body.dump();
-  return response.status === 404 ? undefined : Number(headerOf(response, 'content-length') ?? 0);
+/** The digest, where it is known by now. */
+function knownDigest(blob: BlobSource, session: Session | undefined): string | undefined {
+  if (typeof blob.digest === 'string') return blob.digest;
+  return session?.offset === blob.size ? blob.digest() : undefined;
 }
 
 function isLostSession(error: unknown): boolean {
@@ -170,9 +46,8 @@ export async function pushBlob(
 
   const attempt = async (): Promise<'mounted' | 'uploaded'> => {
     // The registry may have finished although its answer was lost.
-    if (failedBefore && typeof blob.digest === 'string') {
-      if ((await statBlob(transport, target, blob.digest)) !== undefined) return 'uploaded';
-    }
+    const digest = failedBefore ? knownDigest(blob, session) : undefined;
+    if (digest !== undefined && (await statBlob(transport, target, digest)) !== undefined) return 'uploaded';
     if (session !== undefined) session = await progressOf(transport, target, session);
     if (session === undefined) {
       const started = await start(transport, target, blob);
@@ -189,7 +64,8 @@ export async function pushBlob(
     signal: control.signal,
     advise: (error) => {
       failedBefore = true;
-      if (isLostSession(error)) session = undefined;
+      // What this registry says of its position is not to be trusted then (Azure/acr#866).
+      if (error instanceof RegistryRefusal && error.status === 416) session = undefined;
       return isLostSession(error) ? { temporary: true } : adviseRegistry(error);
     },
     onRetry: (error, delayMs) =>

@@ -1,5 +1,4 @@
-import { posix, resolve } from 'node:path';
-import { DeliveryError } from '../../src/errors.ts';
+import { resolve } from 'node:path';
 import type { Host } from '../../src/host/host.ts';
 import {
   choice,
@@ -17,6 +16,8 @@ import { splitCommand } from '../../src/image/command.ts';
 import type { ImageSettings } from '../../src/image/settings.ts';
 import { checkRepository, checkTag } from '../../src/oci/reference.ts';
 import type { Platform } from '../../src/oci/types.ts';
+import { imageFolder, invalid, pairs, readPlatform, readPort } from './checks.ts';
+import { type ModelInput, readModel } from './modelInput.ts';
 
 /** The inputs by their public names, as task.json declares them. */
 export const fields = {
@@ -38,12 +39,16 @@ export const fields = {
   modelLock: path(),
   modelFolder: path(),
   modelDestination: textOr('/app/model'),
+  modelAuthentication: choice(['none', 'accountKey', 'sas', 'connectionString', 'anonymous'], 'none'),
+  modelAccountKey: text(),
+  modelSasToken: text(),
+  modelConnectionString: text(),
   platform: textOr('linux/amd64'),
   labels: lines(),
   addPipelineData: flag(true),
 } as const;
 
-type Raw = Values<typeof fields>;
+export type Raw = Values<typeof fields>;
 
 /** What the application is made from; the engine follows from it. */
 export type ApplicationInput =
@@ -69,44 +74,10 @@ export interface BuildInputs {
   readonly application: ApplicationInput;
   /** Why the engine was chosen, for the log. */
   readonly why: string;
-  readonly model?: { readonly lock?: string; readonly folder?: string; readonly destination: string };
+  readonly model?: ModelInput;
   readonly settings: ImageSettings;
   readonly platform: Platform;
   readonly addPipelineData: boolean;
-}
-
-function invalid(name: string, problem: string, remedy: string): DeliveryError {
-  const message = `Input '${name}' ${problem}.`;
-  return new DeliveryError({ code: 'INPUT_INVALID', side: 'input', message, remedy });
-}
-
-function pairs(name: string, given: readonly string[]): Readonly<Record<string, string>> {
-  const entries = given.map((line) => {
-    const equals = line.indexOf('=');
-    if (equals < 1)
-      throw invalid(name, `has the line '${line.slice(0, 80)}'`, 'Write NAME=value, one a line.');
-    return [line.slice(0, equals).trim(), line.slice(equals + 1)];
-  });
-  return Object.fromEntries(entries) as Record<string, string>;
-}
-
-/** A folder of the image, without trailing slash. */
-function imageFolder(name: string, value: string): string {
-  const folder = posix.normalize(value).replace(/\/+$/, '');
-  if (folder.startsWith('/') && folder !== '') return folder;
-  throw invalid(
-    name,
-    `is '${value}'`,
-    "Write an absolute folder of the image other than '/', for example /app.",
-  );
-}
-
-function readPlatform(value: string): Platform {
-  const [os = '', architecture = '', variant, ...rest] = value.split('/');
-  if (/[,\s]/.test(value) || rest.length > 0 || os !== 'linux' || architecture === '') {
-    throw invalid('platform', `is '${value}'`, 'Write one platform, for example linux/amd64 or linux/arm64.');
-  }
-  return { os, architecture, ...(variant === undefined ? {} : { variant }) };
 }
 
 /** Inputs of the other engine are refused: nothing that was written is left out silently. */
@@ -118,13 +89,6 @@ function refuse(raw: Raw, engine: 'registry' | 'docker', names: readonly (keyof 
     `has no meaning with engine '${engine}'`,
     `Leave '${set}' empty, or choose the other engine.`,
   );
-}
-
-function readPort(value: string | undefined): { port?: number } {
-  if (value === undefined) return {};
-  const port = Number(value);
-  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return { port };
-  throw invalid('port', `is '${value}'`, 'Write a number from 1 to 65535.');
 }
 
 function readSettings(raw: Raw): ImageSettings {
@@ -178,20 +142,10 @@ function readApplication(raw: Raw, host: Host): Pick<BuildInputs, 'application' 
   };
 }
 
-function readModel(raw: Raw): BuildInputs['model'] {
-  const { modelLock, modelFolder } = raw;
-  if (modelLock === undefined && modelFolder === undefined) return undefined;
-  return {
-    destination: imageFolder('modelDestination', raw.modelDestination),
-    ...(modelLock === undefined ? {} : { lock: modelLock }),
-    ...(modelFolder === undefined ? {} : { folder: modelFolder }),
-  };
-}
-
 /** Reads and checks all inputs once. Throws INPUT_MISSING, INPUT_INVALID or IMAGE_NAME_INVALID. */
 export function readBuildInputs(host: Host): BuildInputs {
   const raw = readInputs(host, fields);
-  const model = readModel(raw);
+  const model = readModel(host, raw);
   const buildId = host.variable('Build.BuildId');
   const tags = raw.tags.length > 0 ? raw.tags : buildId === undefined ? [] : [buildId];
   if (tags.length === 0)

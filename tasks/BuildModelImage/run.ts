@@ -2,40 +2,18 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Host } from '../../src/host/host.ts';
 import { type BuiltImage, buildImage } from '../../src/image/build.ts';
-import { type DeliveredModel, deliverModel } from '../../src/image/model/deliver.ts';
-import { folderModel, lockedModel, type Model } from '../../src/image/model/files.ts';
 import { imageRecord, layerTable, summaryOf } from '../../src/image/report.ts';
 import { runLabels } from '../../src/image/runLabels.ts';
-import { readLock } from '../../src/model/lock.ts';
 import { registryAccess } from '../../src/oci/connection.ts';
 import { formatBytes } from '../../src/report/format.ts';
 import { builderFor, clientFor, type Run } from './builder.ts';
-import { type BuildInputs, readBuildInputs } from './inputs.ts';
+import { readBuildInputs } from './inputs.ts';
+import { deliver } from './model.ts';
 
 /** The start of the run, or the time that a reproducible build prescribes (reproducible-builds.org). */
 function creationTime(host: Host): Date {
   const prescribed = Number(host.variable('SOURCE_DATE_EPOCH') ?? Number.NaN);
   return Number.isFinite(prescribed) ? new Date(prescribed * 1000) : new Date();
-}
-
-async function findModel(run: Run, model: NonNullable<BuildInputs['model']>): Promise<Model> {
-  const { lock, folder } = model;
-  if (lock !== undefined) return lockedModel(await readLock(lock), lock, folder);
-  return folderModel(folder ?? '', run.signal);
-}
-
-async function deliver(run: Run, wanted: NonNullable<BuildInputs['model']>): Promise<DeliveredModel> {
-  const { client, signal, inputs, host } = run;
-  const model = await findModel(run, wanted);
-  return deliverModel(
-    {
-      ...{ client, signal, repository: inputs.repository, platform: inputs.platform },
-      destination: wanted.destination,
-      onSend: ({ name, version, size }) =>
-        host.log.info(`Model ${name} ${version}: not in the registry yet, ${formatBytes(size)} are sent`),
-    },
-    model,
-  );
 }
 
 function announce(run: Run, image: BuiltImage): void {

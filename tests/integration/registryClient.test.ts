@@ -3,13 +3,13 @@ import { randomBytes } from 'node:crypto';
 import type { RegistryEndpoint } from '../../local/lib/endpoints.ts';
 import { createRegistryClient, type RegistryClient } from '../../src/oci/client.ts';
 import { digestOf } from '../../src/oci/documents.ts';
+import type { BlobSource } from '../../src/oci/session.ts';
 import { mediaTypes } from '../../src/oci/types.ts';
-import type { BlobSource } from '../../src/oci/upload.ts';
 import { services } from '../support/services.ts';
 
 const platform = { os: 'linux', architecture: 'amd64' };
 
-function blobOf(content: Buffer): BlobSource {
+function blobOf(content: Buffer): BlobSource & { readonly digest: string } {
   return {
     digest: digestOf(content),
     size: content.byteLength,

@@ -1,11 +1,19 @@
-import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import {
+  type ClientRequest,
+  createServer,
+  type IncomingMessage,
+  request,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** What the proxy does to one exchange instead of passing it on unchanged. */
 export type Fault =
-  /** The connection is reset after this many bytes of the body. */
+  /** The connection is reset after this many bytes of the body; below 0 the whole answer is lost. */
   | { readonly kind: 'reset'; readonly afterBytes: number }
+  /** The connection is reset after this many bytes of the request's body; they reach the server. */
+  | { readonly kind: 'cut'; readonly afterBytes: number }
   /** One bit of the body's byte at this position is wrong. */
   | { readonly kind: 'flip'; readonly at: number }
   /** An answer of the proxy's own. */
@@ -75,6 +83,24 @@ function writable(response: ServerResponse): Promise<void> {
   });
 }
 
+/** Passes the beginning of a request on, then breaks both connections. */
+async function cutRequest(
+  incoming: IncomingMessage,
+  passed: ClientRequest,
+  afterBytes: number,
+): Promise<void> {
+  let left = afterBytes;
+  for await (const piece of incoming as AsyncIterable<Buffer>) {
+    passed.write(piece.subarray(0, left));
+    left -= piece.length;
+    if (left <= 0) break;
+  }
+  // What was written must arrive: destroying throws away what is still in the socket.
+  await sleep(100);
+  passed.destroy();
+  incoming.socket.resetAndDestroy();
+}
+
 /** A proxy before a real server for the time of `use`; the rule decides what happens to each exchange. */
 export async function withFaultProxy<T>(
   upstream: string,
@@ -99,6 +125,7 @@ export async function withFaultProxy<T>(
     const passed = request({ host: target.hostname, port: target.port, method, path: incoming.url, headers });
     passed.on('error', () => response.destroy());
     passed.on('response', (answer) => {
+      if (fault?.kind === 'reset' && fault.afterBytes < 0) return void response.socket?.resetAndDestroy();
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       sendBody(answer, response, fault).then(
         (sent) => {
@@ -108,7 +135,8 @@ export async function withFaultProxy<T>(
       );
     });
     response.on('close', () => passed.destroy());
-    incoming.pipe(passed);
+    if (fault?.kind === 'cut') await cutRequest(incoming, passed, fault.afterBytes).catch(() => undefined);
+    else incoming.pipe(passed);
   };
 
   const server = createServer((incoming, response) => void handle(incoming, response));

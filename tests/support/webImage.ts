@@ -5,8 +5,8 @@ import type { RegistryEndpoint } from '../../local/lib/endpoints.ts';
 import { ensureGoBinary } from '../../local/toolchain/binary.ts';
 import { createRegistryClient, type RegistryClient } from '../../src/oci/client.ts';
 import { digestOf } from '../../src/oci/documents.ts';
+import type { BlobSource } from '../../src/oci/session.ts';
 import { mediaTypes } from '../../src/oci/types.ts';
-import type { BlobSource } from '../../src/oci/upload.ts';
 import { testContext } from './services.ts';
 
 /** One version of the deployment tests' web application. */

@@ -1,4 +1,4 @@
-import type { BlobSource } from '../../oci/upload.ts';
+import type { BlobSource } from '../../oci/session.ts';
 
 /** What a layer is for; the log, the summary and the order in the image follow it. */
 export type LayerKind = 'base' | 'dependencies' | 'model' | 'application';

@@ -5,7 +5,7 @@ import { annotations } from '../annotations.ts';
 import type { Layer } from '../layers/layer.ts';
 import { findPart, type Part, type PartName, putPart } from '../parts.ts';
 import { inParallel, type PushOptions } from '../push.ts';
-import type { Model, ModelFile } from './files.ts';
+import type { Model, ModelFile } from './model.ts';
 import { type ModelLayerPlan, planModelLayers } from './packing.ts';
 import { createTap } from './tap.ts';
 
@@ -102,9 +102,11 @@ function describe(model: Model, digest: string, destination: string): Record<str
 }
 
 async function findModel(options: DeliverOptions, model: Model): Promise<Part | undefined> {
-  const names = partNames(model.fingerprint, model.digest, options.destination);
-  const found = await Promise.all(names.map((name) => findPart(options.client, options.repository, name)));
-  return found.find((part) => part !== undefined);
+  for (const name of partNames(model.fingerprint, model.digest, options.destination)) {
+    const part = await findPart(options.client, options.repository, name);
+    if (part !== undefined) return part;
+  }
+  return undefined;
 }
 
 async function sendModel(options: DeliverOptions, model: Model): Promise<Part & { readonly digest: string }> {

@@ -3,34 +3,12 @@ import { basename, dirname, join } from 'node:path';
 import { DeliveryError } from '../../errors.ts';
 import { type ModelLock, setDigest } from '../../model/lock.ts';
 import { lockFileName } from '../../model/lockFile.ts';
+import type { ModelStore } from '../../model/store.ts';
 import { digestOfStream } from '../layers/digest.ts';
 import { readUnchanged } from '../layers/folder.ts';
 import { compareText } from '../tar/members.ts';
-
-/** One file of the model, readable from any byte. */
-export interface ModelFile {
-  /** Path below the model's folder, with `/`. */
-  readonly path: string;
-  readonly size: number;
-  /** Hexadecimal SHA-256 that the content must have, where it is known beforehand. */
-  readonly sha256?: string;
-  open(offset: number): AsyncIterable<Uint8Array>;
-}
-
-/** A model on its way into an image. */
-export interface Model {
-  readonly name: string;
-  readonly version: string;
-  /** Identity of the source's version, or the digest where there is no lock. */
-  readonly fingerprint: string;
-  /** Digest of the set of files, where it is known beforehand. */
-  readonly digest?: string;
-  readonly size: number;
-  /** Its files, looked for only when they must be sent. */
-  readonly files: () => Promise<readonly ModelFile[]>;
-  /** Where it came from, without credentials. */
-  readonly source?: string;
-}
+import type { Model, ModelFile } from './model.ts';
+import { streamedFiles } from './streamed.ts';
 
 function noFiles(message: string, remedy: string): DeliveryError {
   return new DeliveryError({ code: 'MODEL_FILES_MISSING', side: 'input', message, remedy });
@@ -55,22 +33,33 @@ async function presentFiles(lock: ModelLock, folder: string): Promise<readonly M
   return files;
 }
 
-async function findFiles(lock: ModelLock, folder: string): Promise<readonly ModelFile[]> {
+export interface LockedModelOptions {
+  readonly lockFile: string;
+  /** Where the files are; the lock's folder when absent. */
+  readonly folder?: string;
+  /** Opens the store that the lock names, for files that are not on the agent. */
+  readonly openStore?: () => Promise<ModelStore>;
+  readonly signal: AbortSignal;
+}
+
+async function findFiles(lock: ModelLock, options: LockedModelOptions): Promise<readonly ModelFile[]> {
+  const folder = options.folder ?? dirname(options.lockFile);
   const files = await presentFiles(lock, folder);
   if (files !== undefined) return files;
+  if (options.openStore !== undefined) return streamedFiles(lock, await options.openStore(), options.signal);
   throw noFiles(
     `The registry has not got model '${lock.name}' ${lock.version}, and its files are not (or not all, or not in their size) in '${folder}'.`,
-    "Use FetchModel with 'mode: download' before this step and pass its outputs modelLock and modelPath (as 'modelFolder').",
+    "Use FetchModel with 'mode: download' before this step and pass its outputs modelLock and modelPath (as 'modelFolder'), or set 'modelAuthentication' so that they are streamed from their source.",
   );
 }
 
-/** A locked model whose files lie beside the lock, or in `folder`; they are asked for only when they must be sent. */
-export function lockedModel(lock: ModelLock, lockFile: string, folder: string | undefined): Model {
+/** A locked model. Its files are asked for only when they must be sent: from the agent, else from the source. */
+export function lockedModel(lock: ModelLock, options: LockedModelOptions): Model {
   const { name, version, fingerprint, digest, size, source } = lock;
   const known = digest === undefined ? {} : { digest };
   return {
     ...{ name, version, fingerprint, ...known, size, source: source.url },
-    files: () => findFiles(lock, folder ?? dirname(lockFile)),
+    files: () => findFiles(lock, options),
   };
 }
 

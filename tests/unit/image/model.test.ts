@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import fc from 'fast-check';
-import type { ModelFile } from '../../../src/image/model/files.ts';
+import type { ModelFile } from '../../../src/image/model/model.ts';
 import { planModelLayers } from '../../../src/image/model/packing.ts';
 import { createTap } from '../../../src/image/model/tap.ts';
 

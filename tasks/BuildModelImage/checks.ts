@@ -1,0 +1,48 @@
+import { posix } from 'node:path';
+import { DeliveryError } from '../../src/errors.ts';
+import type { Platform } from '../../src/oci/types.ts';
+
+/** The error for an input with a wrong value. */
+export function invalid(name: string, problem: string, remedy: string): DeliveryError {
+  const message = `Input '${name}' ${problem}.`;
+  return new DeliveryError({ code: 'INPUT_INVALID', side: 'input', message, remedy });
+}
+
+/** `NAME=value` lines. Throws INPUT_INVALID. */
+export function pairs(name: string, given: readonly string[]): Readonly<Record<string, string>> {
+  const entries = given.map((line) => {
+    const equals = line.indexOf('=');
+    if (equals < 1)
+      throw invalid(name, `has the line '${line.slice(0, 80)}'`, 'Write NAME=value, one a line.');
+    return [line.slice(0, equals).trim(), line.slice(equals + 1)];
+  });
+  return Object.fromEntries(entries) as Record<string, string>;
+}
+
+/** A folder of the image, without trailing slash. */
+export function imageFolder(name: string, value: string): string {
+  const folder = posix.normalize(value).replace(/\/+$/, '');
+  if (folder.startsWith('/') && folder !== '') return folder;
+  throw invalid(
+    name,
+    `is '${value}'`,
+    "Write an absolute folder of the image other than '/', for example /app.",
+  );
+}
+
+/** One platform of Linux. Throws INPUT_INVALID. */
+export function readPlatform(value: string): Platform {
+  const [os = '', architecture = '', variant, ...rest] = value.split('/');
+  if (/[,\s]/.test(value) || rest.length > 0 || os !== 'linux' || architecture === '') {
+    throw invalid('platform', `is '${value}'`, 'Write one platform, for example linux/amd64 or linux/arm64.');
+  }
+  return { os, architecture, ...(variant === undefined ? {} : { variant }) };
+}
+
+/** A port, where one is given. Throws INPUT_INVALID. */
+export function readPort(value: string | undefined): { port?: number } {
+  if (value === undefined) return {};
+  const port = Number(value);
+  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return { port };
+  throw invalid('port', `is '${value}'`, 'Write a number from 1 to 65535.');
+}

@@ -1,0 +1,78 @@
+import type { Host } from '../../src/host/host.ts';
+import { required } from '../../src/host/inputs.ts';
+import { parseConnectionString } from '../../src/model/azureBlob/connectionString.ts';
+import {
+  type AzureBlobCredential,
+  accountOf,
+  checkedKey,
+  checkedSas,
+} from '../../src/model/azureBlob/location.ts';
+import { imageFolder, invalid } from './checks.ts';
+import type { Raw } from './inputs.ts';
+
+/** The credential for the store that a lock names, whose address is known only then. */
+export type CredentialFor = (endpoint: string) => AzureBlobCredential;
+
+/** The model as the inputs name it. */
+export interface ModelInput {
+  readonly lock?: string;
+  readonly folder?: string;
+  readonly destination: string;
+  /** Present when files that are not on the agent may be read from where the lock found them. */
+  readonly credential?: CredentialFor;
+}
+
+function secret(
+  host: Host,
+  raw: Raw,
+  name: 'modelAccountKey' | 'modelSasToken' | 'modelConnectionString',
+): string {
+  const value = required(raw[name], name, `with 'modelAuthentication: ${raw.modelAuthentication}'`);
+  host.secret(value);
+  return value;
+}
+
+function byConnectionString(host: Host, raw: Raw): CredentialFor {
+  const parts = parseConnectionString(secret(host, raw, 'modelConnectionString'));
+  if (parts.credential.kind === 'accountKey') host.secret(parts.credential.key);
+  return (endpoint) => {
+    if (parts.endpoint === endpoint) return parts.credential;
+    // The key of one account is never shown to another one.
+    const problem = `is for ${parts.endpoint}, but the lock's model is at ${endpoint}`;
+    throw invalid('modelConnectionString', problem, 'Pass that of the account that FetchModel used.');
+  };
+}
+
+function readCredential(host: Host, raw: Raw): CredentialFor | undefined {
+  switch (raw.modelAuthentication) {
+    case 'none':
+      return undefined;
+    case 'anonymous':
+      return () => ({ kind: 'anonymous' });
+    case 'accountKey': {
+      const key = checkedKey(secret(host, raw, 'modelAccountKey'), 'modelAccountKey');
+      return (endpoint) => ({ kind: 'accountKey', account: accountOf(endpoint), key });
+    }
+    case 'sas': {
+      const token = checkedSas(secret(host, raw, 'modelSasToken'), 'modelSasToken');
+      host.secret(new URLSearchParams(token).get('sig') ?? token);
+      return () => ({ kind: 'sas', token });
+    }
+    case 'connectionString':
+      return byConnectionString(host, raw);
+  }
+}
+
+/** Reads the inputs about the model; undefined when there is none. */
+export function readModel(host: Host, raw: Raw): ModelInput | undefined {
+  const { modelLock, modelFolder } = raw;
+  const credential = readCredential(host, raw);
+  if (credential !== undefined) required(modelLock, 'modelLock', "with 'modelAuthentication'");
+  if (modelLock === undefined && modelFolder === undefined) return undefined;
+  return {
+    destination: imageFolder('modelDestination', raw.modelDestination),
+    ...(modelLock === undefined ? {} : { lock: modelLock }),
+    ...(modelFolder === undefined ? {} : { folder: modelFolder }),
+    ...(credential === undefined ? {} : { credential }),
+  };
+}
