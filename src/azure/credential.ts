@@ -1,7 +1,8 @@
 import type { TokenCredential } from '@azure/identity';
 import type { AzureConnection, WorkloadIdentity } from './connection.ts';
 import { explainSignIn } from './failure.ts';
-import { createSend } from './http.ts';
+import { hiddenReason } from './hiddenReason.ts';
+import { createSend, type SendAzure } from './http.ts';
 import { requestOidcToken } from './oidc.ts';
 import {
   type Identity,
@@ -22,26 +23,32 @@ function optionsFor(connection: AzureConnection, network: Network) {
   };
 }
 
-/** Gives a new OIDC token at every call; what went wrong is told to `failed`, since MSAL keeps its text alone. */
+/** The proof of one token request. MSAL asks for it twice within a request, and keeps an error's text alone. */
+interface Proof {
+  assertion?: Promise<string>;
+  failure?: unknown;
+}
+
+async function oidcToken(connection: WorkloadIdentity, host: SignInHost, send: SendAzure): Promise<string> {
+  const request = { pipeline: host.pipelineIdentity(), connectionId: connection.id, signal: host.cancelled };
+  const token = await requestOidcToken(send, request);
+  host.secret(token);
+  return token;
+}
+
 function assertionOf(
   connection: WorkloadIdentity,
   host: SignInHost,
-  network: Network,
-  failed: (error: unknown) => void,
+  send: SendAzure,
+  proof: () => Proof,
 ): () => Promise<string> {
-  const send = createSend(network);
   return async () => {
+    const current = proof();
     try {
-      const request = {
-        pipeline: host.pipelineIdentity(),
-        connectionId: connection.id,
-        signal: host.cancelled,
-      };
-      const token = await requestOidcToken(send, request);
-      host.secret(token);
-      return token;
+      current.assertion ??= oidcToken(connection, host, send);
+      return await current.assertion;
     } catch (error) {
-      failed(error);
+      current.failure = error;
       throw error;
     }
   };
@@ -51,14 +58,14 @@ async function sdkCredential(
   connection: AzureConnection,
   host: SignInHost,
   network: Network,
-  failed: (error: unknown) => void,
+  proof: () => Proof,
 ): Promise<TokenCredential> {
   const sdk = await import('@azure/identity');
   const options = optionsFor(connection, network);
   switch (connection.kind) {
     case 'workloadIdentity': {
       const { tenantId, clientId } = connection;
-      const assertion = assertionOf(connection, host, network, failed);
+      const assertion = assertionOf(connection, host, createSend(network), proof);
       return new sdk.ClientAssertionCredential(tenantId, clientId, assertion, options);
     }
     case 'clientSecret': {
@@ -101,21 +108,21 @@ export function createCredential(
 ): Identity {
   const running = new Map<string, Promise<IssuedToken>>();
   let inner: Promise<TokenCredential> | undefined;
-  let assertionFailure: unknown;
+  let proof: Proof = {};
 
   const request = async (scopes: string[]): Promise<IssuedToken> => {
-    assertionFailure = undefined;
+    proof = {};
     try {
-      inner ??= sdkCredential(connection, host, network, (error) => {
-        assertionFailure = error;
-      });
+      inner ??= sdkCredential(connection, host, network, () => proof);
       const token = await (await inner).getToken(scopes, { abortSignal: host.cancelled });
       if (token === null) throw new Error('the sign-in service gave no token');
       host.secret(token.token);
       return { token: token.token, expiresOnTimestamp: token.expiresOnTimestamp };
     } catch (error) {
       host.cancelled.throwIfAborted();
-      throw explainSignIn(assertionFailure ?? error, connection, scopes);
+      const reason =
+        proof.failure ?? (await hiddenReason(error, connection, createSend(network), host.cancelled));
+      throw explainSignIn(reason, connection, scopes);
     }
   };
 

@@ -51,6 +51,22 @@ const certificateRefused: Words = (connection) => ({
     "Compare its thumbprint with the application's certificates (az ad app credential list --cert), and upload the present one to both.",
 });
 
+const assertionRefused: Words = (connection, scopes) =>
+  connection.kind === 'clientCertificate'
+    ? certificateRefused(connection, scopes)
+    : {
+        code: 'IDENTITY_ASSERTION_REFUSED',
+        why: "the proof of identity that Azure DevOps gave was not accepted: its signature is not its issuer's, or it had been used",
+        remedy:
+          "Run again; if it repeats, compare the issuer on the service connection's page with the application's federated credential.",
+      };
+
+const busy: Words = (connection) => ({
+  code: 'IDENTITY_BUSY',
+  why: `the sign-in service ${connection.cloud.authorityHost} is overloaded or failing, also after several attempts`,
+  remedy: 'Run again later; the state of the service is at https://status.azure.com.',
+});
+
 const conditionalAccess: Words = () => ({
   code: 'IDENTITY_CONDITIONAL_ACCESS',
   why: 'a Conditional Access policy of the tenant blocks it from where this agent is',
@@ -93,7 +109,10 @@ const byNumber: Readonly<Record<string, Words>> = {
     remedy:
       "Check that the service connection's environment is the cloud of that service, and that its resource provider has been used in this tenant.",
   }),
-  '50013': certificateRefused,
+  '50012': assertionRefused,
+  '50013': assertionRefused,
+  '50196': busy,
+  '90033': busy,
   '700027': certificateRefused,
   '7000112': (connection) => ({
     code: 'IDENTITY_APP_DISABLED',

@@ -1,0 +1,96 @@
+import { createServer as createHttp, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createHttps } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { ServerCertificate } from './authority.ts';
+
+/** A request as a double sees it. */
+export interface Asked {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly text: string;
+  readonly form: URLSearchParams;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly json: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface RunningServer {
+  /** Scheme, host and port. */
+  readonly url: string;
+  /** Every request so far: method and path with query, for assertions. */
+  readonly requests: readonly string[];
+  close(): Promise<void>;
+}
+
+/** Handles a request itself; true when it did. */
+export type Passing = (request: IncomingMessage, response: ServerResponse) => boolean;
+
+async function readText(request: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = [];
+  for await (const part of request) parts.push(part as Buffer);
+  return Buffer.concat(parts).toString('utf8');
+}
+
+async function asked(request: IncomingMessage, base: string): Promise<Asked> {
+  const text = await readText(request);
+  const headers = Object.fromEntries(
+    Object.entries(request.headers).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? value.join(', ') : value,
+    ]),
+  );
+  return {
+    method: request.method ?? 'GET',
+    url: new URL(request.url ?? '/', base),
+    headers,
+    text,
+    form: new URLSearchParams(text),
+  };
+}
+
+function write(response: ServerResponse, { status, json, headers }: Answer): void {
+  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', ...headers });
+  response.end(JSON.stringify(json));
+}
+
+/**
+ * A small server on a free loopback port; HTTPS with a certificate. What `passing` does not take, `answer` gets
+ * with its body read.
+ */
+export async function startServer(
+  answer: (request: Asked) => Promise<Answer>,
+  certificate?: ServerCertificate,
+  passing: Passing = () => false,
+): Promise<RunningServer> {
+  const requests: string[] = [];
+  let base = '';
+  const handle = (request: IncomingMessage, response: ServerResponse): void => {
+    requests.push(`${request.method} ${request.url}`);
+    if (passing(request, response)) return;
+    asked(request, base)
+      .then(answer)
+      .then((made) => write(response, made))
+      .catch((error: unknown) =>
+        write(response, { status: 500, json: { error: 'double_failed', error_description: String(error) } }),
+      );
+  };
+  const server = certificate === undefined ? createHttp(handle) : createHttps({ ...certificate }, handle);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  base = `${certificate === undefined ? 'http' : 'https'}://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    url: base,
+    requests,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

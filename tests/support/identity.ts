@@ -1,0 +1,87 @@
+import type { LocalIdentity } from '../../local/identity/index.ts';
+import { azureConnection } from '../../src/azure/connection.ts';
+import { createCredential } from '../../src/azure/credential.ts';
+import type { Identity, Network } from '../../src/azure/signIn.ts';
+import { DeliveryError, explain } from '../../src/errors.ts';
+import type { ServiceConnection } from '../../src/host/host.ts';
+import { type Recorded, recordingHost } from './host.ts';
+
+export type Scheme = 'workloadIdentity' | 'clientSecret' | 'clientCertificate' | 'managedIdentity';
+
+const schemes: Readonly<Record<Scheme, string>> = {
+  workloadIdentity: 'WorkloadIdentityFederation',
+  clientSecret: 'ServicePrincipal',
+  clientCertificate: 'ServicePrincipal',
+  managedIdentity: 'ManagedServiceIdentity',
+};
+
+function parametersOf(local: LocalIdentity, scheme: Scheme): Record<string, string> {
+  const { application, tenantId } = local;
+  const common = { tenantid: tenantId, serviceprincipalid: application.clientId };
+  switch (scheme) {
+    case 'workloadIdentity':
+      return common;
+    case 'clientSecret':
+      return { ...common, authenticationtype: 'spnKey', serviceprincipalkey: application.secret };
+    case 'clientCertificate':
+      return {
+        ...common,
+        authenticationtype: 'spnCertificate',
+        serviceprincipalcertificate: application.pem,
+      };
+    case 'managedIdentity':
+      return { tenantid: tenantId };
+  }
+}
+
+/** An AzureRM service connection to the local sign-in service. */
+export function azureServiceConnection(
+  local: LocalIdentity,
+  scheme: Scheme,
+  changed: { parameters?: Record<string, string>; data?: Record<string, string>; url?: string } = {},
+): ServiceConnection {
+  return {
+    id: local.connectionId,
+    url: changed.url ?? 'https://management.azure.com/',
+    scheme: schemes[scheme],
+    parameters: { ...parametersOf(local, scheme), ...changed.parameters },
+    data: {
+      environment: 'AzureCloud',
+      activedirectoryauthority: `${local.entra.url}/`,
+      subscriptionid: '00000000-0000-4000-8000-0000000000aa',
+      ...changed.data,
+    },
+  };
+}
+
+/** Clients in this process trust the local authority by this. */
+export function networkOf(local: LocalIdentity): Network {
+  return { certificateAuthorities: local.authority.certificate };
+}
+
+/** A job's host that can ask the local OIDC endpoint. */
+export function jobHost(local: LocalIdentity, accessToken = local.devops.accessToken) {
+  const pipelineIdentity = { accessToken, oidcRequestUri: local.devops.oidcRequestUri };
+  return recordingHost({ workingFolder: '.', pipelineIdentity });
+}
+
+/** The identity of a service connection, and what its host was told. */
+export function signedIn(
+  local: LocalIdentity,
+  connection: ServiceConnection,
+  accessToken?: string,
+): { identity: Identity; said: Recorded } {
+  const { host, said } = jobHost(local, accessToken);
+  return { identity: createCredential(azureConnection(connection), host, networkOf(local)), said };
+}
+
+/** How something fails, as the log would show it. */
+export async function failureText(work: Promise<unknown>): Promise<{ code: string; text: string }> {
+  try {
+    await work;
+  } catch (error) {
+    if (!(error instanceof DeliveryError)) throw error;
+    return { code: error.code, text: explain(error) };
+  }
+  throw new Error('it did not fail');
+}
