@@ -12,9 +12,11 @@ import {
   requireDigest,
 } from './delivery.ts';
 import { createLock, type LockedFile, type ModelLock } from './lock.ts';
+import type { Finding } from './scan/content.ts';
+import { inspectModel } from './scan/model.ts';
 import { prepareFolder } from './target/folder.ts';
 import { install, removePartials } from './target/install.ts';
-import { finalPath, requireSafePaths } from './target/paths.ts';
+import { finalPath, partialPath, requireSafePaths } from './target/paths.ts';
 import { beginSession, endSession, ownedFiles, readState, type TargetState } from './target/state.ts';
 import type { WantedFile } from './transfer/arrival.ts';
 import { hasProgress, removeJournal } from './transfer/journal.ts';
@@ -78,15 +80,23 @@ const spoiling: ReadonlySet<string> = new Set([
   'MODEL_CHANGED',
   'MODEL_CORRUPT',
   'DIGEST_MISMATCH',
+  'CONTENT_UNSAFE',
   'DISK_FULL',
 ]);
 
+interface Stock {
+  readonly reused: readonly LockedFile[];
+  readonly missing: readonly LockedFile[];
+}
+
+interface Verified {
+  readonly lock: ModelLock;
+  readonly received: Received;
+  readonly findings: readonly Finding[];
+}
+
 /** Which of the version's files the folder holds already, verified, and which it lacks. */
-async function takeStock(
-  plan: DeliveryPlan,
-  state: TargetState,
-  signal: AbortSignal,
-): Promise<{ reused: LockedFile[]; missing: LockedFile[] }> {
+async function takeStock(plan: DeliveryPlan, state: TargetState, signal: AbortSignal): Promise<Stock> {
   const owned = ownedFiles(state);
   const reused: LockedFile[] = [];
   const missing: LockedFile[] = [];
@@ -102,16 +112,21 @@ async function takeStock(
 async function receiveVerified(
   plan: DeliveryPlan,
   state: TargetState,
-  stock: { readonly reused: readonly LockedFile[]; readonly missing: readonly LockedFile[] },
+  stock: Stock,
   context: DeliveryContext,
-): Promise<{ lock: ModelLock; received: Received }> {
+): Promise<Verified> {
   const { folder, resolved } = plan;
   try {
     const received =
       stock.missing.length === 0 ? { files: [], bytes: 0 } : await receiveAll(plan, stock.missing, context);
     const lock = createLock({ ...resolved, files: [...stock.reused, ...received.files] });
     requireDigest(lock, plan.expectedDigest);
-    return { lock, received };
+    const located = [
+      ...stock.reused.map(({ path }) => ({ path, location: finalPath(folder, path) })),
+      ...received.files.map(({ path }) => ({ path, location: partialPath(folder, path) })),
+    ];
+    const findings = await inspectModel(located, plan.scan, context.signal);
+    return { lock, received, findings };
   } catch (error) {
     const spoiled = error instanceof DeliveryError && spoiling.has(error.code);
     if (spoiled || !(await hasProgress(folder))) {
@@ -129,7 +144,8 @@ async function receiveVerified(
 /**
  * Makes the target folder hold exactly the resolved version: files that are there already are verified and
  * kept, the others arrive beside their final names and take them only when all of them are right.
- * Throws PATH_UNSAFE, TARGET_UNWRITABLE, DISK_FULL, MODEL_CHANGED, MODEL_CORRUPT, DIGEST_MISMATCH or the
+ * Throws PATH_UNSAFE, TARGET_UNWRITABLE, DISK_FULL, MODEL_CHANGED, MODEL_CORRUPT, DIGEST_MISMATCH,
+ * CONTENT_UNSAFE or the
  * store's error; the final names then are as they were, and what has arrived is kept for the next run if it is
  * of use to it.
  */
@@ -141,7 +157,7 @@ export async function deliverModel(plan: DeliveryPlan, context: DeliveryContext)
   const state = await readState(folder);
   const stock = await takeStock(plan, state, context.signal);
   if (stock.missing.length > 0) await writingTo(folder, () => beginSession(folder, state, resolved));
-  const { lock, received } = await receiveVerified(plan, state, stock, context);
+  const { lock, received, findings } = await receiveVerified(plan, state, stock, context);
 
   const settled = state.lock?.fingerprint === lock.fingerprint && state.lock.digest === lock.digest;
   const inPlace = settled && received.files.length === 0 && state.unfinished.length === 0;
@@ -150,5 +166,11 @@ export async function deliverModel(plan: DeliveryPlan, context: DeliveryContext)
     await install({ folder, state, lock, arrived, kept: new Set(paths) });
   }
   const changed = state.lock?.fingerprint !== resolved.fingerprint;
-  return { lock, changed, fetchedBytes: received.bytes, reusedBytes: resolved.size - received.bytes };
+  return {
+    lock,
+    changed,
+    fetchedBytes: received.bytes,
+    reusedBytes: resolved.size - received.bytes,
+    findings,
+  };
 }

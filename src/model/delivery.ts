@@ -1,6 +1,8 @@
 import { DeliveryError } from '../errors.ts';
 import type { Log } from '../host/host.ts';
 import type { LockedFile, ModelLock } from './lock.ts';
+import type { Finding } from './scan/content.ts';
+import type { ScanMode } from './scan/model.ts';
 import type { ModelStore } from './store.ts';
 
 /** The version that a target folder shall hold. */
@@ -11,6 +13,8 @@ export interface DeliveryPlan {
   readonly folder: string;
   /** Set digest that the model must have. */
   readonly expectedDigest?: string;
+  /** What is done about content that runs code when it is loaded. */
+  readonly scan: ScanMode;
 }
 
 export interface DeliveryContext {
@@ -26,6 +30,8 @@ export interface Delivered {
   readonly changed: boolean;
   readonly fetchedBytes: number;
   readonly reusedBytes: number;
+  /** What the inspection of the content found. */
+  readonly findings: readonly Finding[];
 }
 
 /** Throws DIGEST_MISMATCH when the model is not the expected one, DIGEST_UNKNOWN when nobody can tell. */

@@ -25,5 +25,5 @@ export async function recordResolved({ folder, resolved, expectedDigest }: Deliv
     const kept = new Set(changed ? [] : files.map((file) => file.path));
     await install({ folder, state, lock, arrived: [], kept });
   }
-  return { lock, changed, fetchedBytes: 0, reusedBytes: 0 };
+  return { lock, changed, fetchedBytes: 0, reusedBytes: 0, findings: [] };
 }

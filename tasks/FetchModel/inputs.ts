@@ -20,6 +20,7 @@ import {
   checkedSas,
   publicEndpoint,
 } from '../../src/model/azureBlob/location.ts';
+import type { ScanMode } from '../../src/model/scan/model.ts';
 import type { VersionPolicy, Wanted } from '../../src/model/selection/types.ts';
 import {
   checkedDigest,
@@ -51,6 +52,7 @@ export const fields = {
   mode: choice(['download', 'resolve'], 'download'),
   targetFolder: path(),
   expectedDigest: text(),
+  scan: choice(['warn', 'fail', 'off'], 'warn'),
 };
 
 type Raw = Values<typeof fields>;
@@ -65,6 +67,7 @@ export interface FetchInputs {
   readonly mode: 'download' | 'resolve';
   readonly targetFolder: string;
   readonly expectedDigest?: string;
+  readonly scan: ScanMode;
 }
 
 /** The value of a secret input, registered for masking before anything else sees it. */
@@ -136,6 +139,7 @@ export function readFetchInputs(host: Host): FetchInputs {
       files: raw.files,
     },
     mode: raw.mode,
+    scan: raw.scan,
     targetFolder: raw.targetFolder ?? join(workspace, 'model'),
     ...(raw.expectedDigest !== undefined && { expectedDigest: checkedDigest(raw.expectedDigest) }),
   };

@@ -81,6 +81,9 @@ export function summaryOf({ selection, delivered, mode, seconds }: SummaryParts)
         file.etag,
       ]),
   );
+  const findings = delivered.findings.map(({ file, kind, text }) => [kind, file, text]);
+  const inspected =
+    findings.length === 0 ? [] : ['', markdownTable(['Content', 'File', 'Finding'], findings)];
   const more = lock.files.length > filesShown ? [`… and ${lock.files.length - filesShown} more files.`] : [];
-  return [facts, '', files, ...more].join('\n');
+  return [facts, '', files, ...more, ...inspected].join('\n');
 }

@@ -43,6 +43,7 @@ function planOf(inputs: FetchInputs, resolved: ModelLock, selection: Selection):
     resolved,
     md5: new Map(md5),
     folder: inputs.targetFolder,
+    scan: inputs.scan,
     ...(inputs.expectedDigest !== undefined && { expectedDigest: inputs.expectedDigest }),
   };
 }
@@ -88,6 +89,7 @@ export async function run(host: Host): Promise<void> {
   const delivered =
     inputs.mode === 'download' ? await deliverModel(plan, context) : await recordResolved(plan);
 
+  for (const { file, text } of delivered.findings) host.log.warning(`'${file}' ${text}.`);
   sayResult(host, inputs, delivered);
   setOutputs(host, inputs, delivered);
   const seconds = (performance.now() - started) / 1000;

@@ -302,6 +302,22 @@ describe('FetchModel', () => {
       assert.deepEqual(await filesBelow(join(folder, 'model')), []);
     }));
 
+  it('warns of content that runs code, or leaves nothing of it when it is told to fail', () =>
+    withFolder(async (folder) => {
+      const container = await newContainer(storage);
+      // pickle.dumps of an object whose __reduce__ is (eval, ('1+1',)), protocol 4.
+      const evil = 'gASVHwAAAAAAAACMCGJ1aWx0aW5zlIwEZXZhbJSTlIwDMSsxlIWUUpQu';
+      await publish(container, { 'm/1/model.pkl': Buffer.from(evil, 'base64') });
+      const inputs = { ...keyInputs(storage, container.containerName, join(folder, 'model')), model: 'm' };
+      const failure = await failureOf({ ...inputs, scan: 'fail' });
+      assert.equal(failure.code, 'CONTENT_UNSAFE');
+      assert.deepEqual(await filesBelow(join(folder, 'model')), []);
+      const said = await fetchModel(inputs);
+      assert.match(said.warnings.join(), /'model\.pkl' imports builtins\.eval when it is loaded/);
+      assert.match(said.summaries.get('Fetch model') ?? '', /builtins\.eval/);
+      assert.equal((await failureOf({ ...inputs, scan: 'fail' })).code, 'CONTENT_UNSAFE');
+    }));
+
   it('finds the version among hundreds, of which it shows the newest', () =>
     withFolder(async (folder) => {
       const container = await newContainer(storage);

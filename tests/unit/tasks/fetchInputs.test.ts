@@ -26,6 +26,7 @@ describe("FetchModel's inputs", () => {
       },
       wanted: { model: 'credit', policy: { kind: 'latestModified' }, files: ['**'] },
       mode: 'download',
+      scan: 'warn',
       targetFolder: join('/agent', 'model'),
     });
     assert.deepEqual(said.secrets, [key]);

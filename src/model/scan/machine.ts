@@ -1,0 +1,98 @@
+import type { Opcode } from './opcodes.ts';
+
+/** Something that a pickle imports. */
+export interface Import {
+  readonly module: string;
+  readonly name: string;
+}
+
+/** A text on the stack, a mark, or anything else. */
+type Value = string | typeof mark | undefined;
+
+const mark = Symbol('mark');
+/** Larger stacks and memos than any real model has; an inspection must not be made to fill the memory. */
+const mostValues = 2_000_000;
+
+/** The stream is no pickle, or not one that can be followed. */
+export class NotFollowed extends Error {}
+
+/** What an opcode's argument was, as far as it is of interest. */
+export interface Operand {
+  /** A text of no more than a few hundred bytes. */
+  readonly text?: string;
+  /** Key of the memo. */
+  readonly key?: number;
+  readonly imported?: Import;
+}
+
+/** Follows a pickle without doing what it says: only texts and imports are kept. */
+export interface Machine {
+  /** Runs one opcode; gives what it imports. */
+  step(opcode: Opcode, operand: Operand): Import | undefined;
+}
+
+/** A machine with an empty stack. */
+export function createMachine(): Machine {
+  const stack: Value[] = [];
+  const memo = new Map<number, string>();
+  let memoized = 0;
+
+  const push = (value: Value): undefined => {
+    if (stack.length >= mostValues) throw new NotFollowed('its stack is larger than that of any real model');
+    stack.push(value);
+  };
+  const popMark = (): undefined => {
+    const at = stack.lastIndexOf(mark);
+    if (at < 0) throw new NotFollowed('a mark is missing');
+    stack.length = at;
+  };
+  const replace = (count: number): undefined => {
+    stack.length = Math.max(0, stack.length - count);
+    push(undefined);
+  };
+  const remember = (key: number): undefined => {
+    const top = stack.at(-1);
+    if (typeof top !== 'string') memo.delete(key);
+    else if (memo.size < mostValues) memo.set(key, top);
+    else throw new NotFollowed('its memo is larger than that of any real model');
+  };
+  const stackGlobal = (): Import => {
+    const [name, module] = [stack.pop(), stack.pop()];
+    push(undefined);
+    // A name that is not a plain text is computed: what it is cannot be known without running it.
+    return { module: typeof module === 'string' ? module : '?', name: typeof name === 'string' ? name : '?' };
+  };
+
+  const effects: Readonly<Record<Opcode['effect'], (operand: Operand) => Import | undefined>> = {
+    nothing: () => undefined,
+    stop: () => undefined,
+    push: () => push(undefined),
+    pushText: ({ text }) => push(text),
+    pop: () => void stack.pop(),
+    popTwo: () => void stack.splice(Math.max(0, stack.length - 2)),
+    replaceOne: () => replace(1),
+    replaceTwo: () => replace(2),
+    replaceThree: () => replace(3),
+    mark: () => push(mark),
+    popMark,
+    popMarkPush: () => {
+      popMark();
+      return push(undefined);
+    },
+    duplicate: () => push(stack.at(-1)),
+    get: ({ key }) => push(key === undefined ? undefined : memo.get(key)),
+    put: ({ key }) => (key === undefined ? undefined : remember(key)),
+    memoize: () => remember(memoized++),
+    global: ({ imported }) => {
+      push(undefined);
+      return imported;
+    },
+    instance: ({ imported }) => {
+      popMark();
+      push(undefined);
+      return imported;
+    },
+    stackGlobal,
+  };
+  return { step: (opcode, operand) => effects[opcode.effect](operand) };
+}

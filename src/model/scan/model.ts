@@ -1,0 +1,39 @@
+import { DeliveryError } from '../../errors.ts';
+import type { Finding } from './content.ts';
+import { inspectFile } from './inspect.ts';
+
+/** What is done about findings: `off` does not look, `warn` tells, `fail` ends the run. */
+export type ScanMode = 'off' | 'warn' | 'fail';
+
+/** A file of the model and where its bytes are now. */
+export interface LocatedFile {
+  readonly path: string;
+  readonly location: string;
+}
+
+const shownInError = 5;
+
+/**
+ * Inspects a model's files for code that runs when they are loaded.
+ * Throws CONTENT_UNSAFE in mode `fail` when there is such code; what is merely unclear never ends the run.
+ */
+export async function inspectModel(
+  files: readonly LocatedFile[],
+  mode: ScanMode,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  if (mode === 'off') return [];
+  const findings: Finding[] = [];
+  for (const { path, location } of files) findings.push(...(await inspectFile(location, path, signal)));
+  const dangerous = findings.filter((finding) => finding.kind === 'dangerous');
+  if (mode === 'warn' || dangerous.length === 0) return findings;
+  const shown = dangerous.slice(0, shownInError).map(({ file, text }) => `'${file}' ${text}`);
+  const more = dangerous.length > shown.length ? `; and ${dangerous.length - shown.length} more` : '';
+  throw new DeliveryError({
+    code: 'CONTENT_UNSAFE',
+    side: 'storage',
+    message: `The model has content that runs code when it is loaded: ${shown.join('; ')}${more}.`,
+    remedy:
+      "Find out who published it. If it is meant to be so, publish it in a format without code (ONNX, safetensors), or set 'scan' to warn.",
+  });
+}
