@@ -1,5 +1,6 @@
 import type { RegistryClient } from '../oci/client.ts';
 import type { Descriptor, Manifest, Platform } from '../oci/types.ts';
+import { mapParallel } from '../parallel.ts';
 import { annotations } from './annotations.ts';
 import { imageDocuments } from './documents.ts';
 import type { Layer, LayerKind } from './layers/layer.ts';
@@ -19,6 +20,8 @@ export interface PartName {
 const prefixes = { model: 'model', dependencies: 'deps' } as const;
 /** Helper images are older than every real one, so nothing takes them for the newest. */
 const epoch = '1970-01-01T00:00:00Z';
+
+const askedAtOnce = 6;
 
 /** `model-0123456789ab`: the key's first 12 digits; the whole key stands in the manifest. */
 export function partTag(name: PartName): string {
@@ -60,9 +63,9 @@ export async function findPart(
   if (stored?.kind !== 'image' || stored.manifest.annotations?.[annotations.key] !== name.key)
     return undefined;
   const { manifest } = stored;
-  const [diffIds, ...present] = await Promise.all([
+  const [diffIds, present] = await Promise.all([
     diffIdsOf(client, repository, manifest),
-    ...manifest.layers.map((layer) => client.hasBlob(repository, layer.digest)),
+    mapParallel(manifest.layers, askedAtOnce, (layer) => client.hasBlob(repository, layer.digest)),
   ]);
   if (present.includes(false) || diffIds.length !== manifest.layers.length) return undefined;
   const layers = manifest.layers.map((layer, index) => layerOf(layer, diffIds[index] ?? '', name.kind));

@@ -1,4 +1,5 @@
 import type { RegistryClient } from '../oci/client.ts';
+import { mapParallel } from '../parallel.ts';
 import type { Layer } from './layers/layer.ts';
 
 /** How a layer came into the target repository. */
@@ -44,28 +45,13 @@ async function pushOne(options: PushOptions, layer: Layer): Promise<PushedLayer>
   return { layer, how, seconds: (performance.now() - started) / 1000 };
 }
 
-/** Runs `work` over the items, some at once; the first failure ends it. Results keep the items' order. */
-export async function inParallel<T, R>(
-  items: readonly T[],
-  limit: number,
-  work: (item: T) => Promise<R>,
-): Promise<readonly R[]> {
-  const results: R[] = [];
-  const entries = items.entries();
-  const worker = async (): Promise<void> => {
-    for (const [index, item] of entries) results[index] = await work(item);
-  };
-  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
-  return results;
-}
-
 /** Brings every layer into the repository that is not there: looked for, mounted, or sent; equal ones once. */
 export async function pushLayers(
   options: PushOptions,
   layers: readonly Layer[],
 ): Promise<readonly PushedLayer[]> {
   const first = new Map(layers.map((layer) => [layer.digest, layer]));
-  const pushed = await inParallel([...first.values()], atOnce, (layer) => pushOne(options, layer));
+  const pushed = await mapParallel([...first.values()], atOnce, (layer) => pushOne(options, layer));
   const byDigest = new Map(pushed.map((one) => [one.layer.digest, one]));
   return layers.flatMap((layer) => {
     const one = byDigest.get(layer.digest);

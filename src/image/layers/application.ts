@@ -44,15 +44,16 @@ export async function applicationLayer(options: ApplicationOptions): Promise<Lay
   const described = createArchive(members);
   const archive = described.size <= keptInMemory ? await inMemory(described) : described;
   const digest = await digestOfStream(archive.open(), signal);
-  const files = found.filter((member) => member.type !== 'folder').length;
+  const count = found.filter((member) => member.type !== 'folder').length;
+  const files = `${count} ${count === 1 ? 'file' : 'files'}`;
   return {
     kind: 'application',
-    title: `${files} files`,
+    title: files,
     mediaType: mediaTypes.layer,
     digest,
     diffId: digest,
     size: archive.size,
-    createdBy: `application: ${files} files in ${options.destination}`,
+    createdBy: `application: ${files} in ${options.destination}`,
     source: { from: 'bytes', open: (offset) => archive.open(offset) },
   };
 }

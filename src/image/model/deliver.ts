@@ -1,10 +1,11 @@
 import { setDigest } from '../../model/lock.ts';
 import { digestOf } from '../../oci/documents.ts';
 import { mediaTypes, type Platform } from '../../oci/types.ts';
+import { mapParallel } from '../../parallel.ts';
 import { annotations } from '../annotations.ts';
 import type { Layer } from '../layers/layer.ts';
 import { findPart, type Part, type PartName, putPart } from '../parts.ts';
-import { inParallel, type PushOptions } from '../push.ts';
+import type { PushOptions } from '../push.ts';
 import type { Model, ModelFile } from './model.ts';
 import { type ModelLayerPlan, planModelLayers } from './packing.ts';
 import { createTap } from './tap.ts';
@@ -113,7 +114,7 @@ async function sendModel(options: DeliverOptions, model: Model): Promise<Part & 
   const files = await model.files();
   options.onSend?.(model);
   const plans = planModelLayers(files, options.destination);
-  const sent = await inParallel(plans, atOnce, (plan) => sendLayer(options, plan));
+  const sent = await mapParallel(plans, atOnce, (plan) => sendLayer(options, plan));
   const digest = setDigest(sent.flatMap((one) => one.files)) ?? '';
   const layers = sent.map((one) => one.layer);
   return { layers, annotations: describe(model, digest, options.destination), digest };
