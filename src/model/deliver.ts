@@ -5,6 +5,7 @@ import { requireSpace } from '../files/space.ts';
 import { formatBytes } from '../report/format.ts';
 import { byteProgress } from '../report/progress.ts';
 import {
+  alone,
   type Delivered,
   type DeliveryContext,
   type DeliveryPlan,
@@ -154,6 +155,11 @@ export async function deliverModel(plan: DeliveryPlan, context: DeliveryContext)
   const paths = resolved.files.map((file) => file.path);
   requireSafePaths(paths);
   await prepareFolder(folder, paths);
+  return alone(folder, context, () => bring(plan, context));
+}
+
+async function bring(plan: DeliveryPlan, context: DeliveryContext): Promise<Delivered> {
+  const { folder, resolved } = plan;
   const state = await readState(folder);
   const stock = await takeStock(plan, state, context.signal);
   if (stock.missing.length > 0) await writingTo(folder, () => beginSession(folder, state, resolved));
@@ -163,7 +169,7 @@ export async function deliverModel(plan: DeliveryPlan, context: DeliveryContext)
   const inPlace = settled && received.files.length === 0 && state.unfinished.length === 0;
   if (!inPlace) {
     const arrived = received.files.map((file) => file.path);
-    await install({ folder, state, lock, arrived, kept: new Set(paths) });
+    await install({ folder, state, lock, arrived, kept: new Set(resolved.files.map((file) => file.path)) });
   }
   const changed = state.lock?.fingerprint !== resolved.fingerprint;
   return {

@@ -1,9 +1,12 @@
+import { join } from 'node:path';
 import { DeliveryError } from '../errors.ts';
+import { exclusively } from '../files/exclusive.ts';
 import type { Log } from '../host/host.ts';
 import type { LockedFile, ModelLock } from './lock.ts';
 import type { Finding } from './scan/content.ts';
 import type { ScanMode } from './scan/model.ts';
 import type { ModelStore } from './store.ts';
+import { busyFileName } from './target/paths.ts';
 
 /** The version that a target folder shall hold. */
 export interface DeliveryPlan {
@@ -63,4 +66,14 @@ function sameSource(a: LockedFile, b: LockedFile): boolean {
 /** The hash that the wanted file must have, if the publisher or an earlier fetch of the same bytes tells. */
 export function knownHash(file: LockedFile, owned: readonly LockedFile[]): string | undefined {
   return file.sha256 ?? owned.find((other) => other.sha256 !== undefined && sameSource(other, file))?.sha256;
+}
+
+/** Runs a step that changes the folder while no other run does. */
+export function alone<T>(
+  folder: string,
+  { log, signal }: Omit<DeliveryContext, 'store'>,
+  step: () => Promise<T>,
+): Promise<T> {
+  const onWait = () => log.info(`Another run works in '${folder}': waiting until it has ended.`);
+  return exclusively(join(folder, busyFileName), { signal, onWait }, step);
 }

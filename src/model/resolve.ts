@@ -1,4 +1,11 @@
-import { type Delivered, type DeliveryPlan, knownHash, requireDigest } from './delivery.ts';
+import {
+  alone,
+  type Delivered,
+  type DeliveryContext,
+  type DeliveryPlan,
+  knownHash,
+  requireDigest,
+} from './delivery.ts';
 import { createLock } from './lock.ts';
 import { prepareFolder } from './target/folder.ts';
 import { install } from './target/install.ts';
@@ -9,9 +16,16 @@ import { ownedFiles, readState } from './target/state.ts';
  * Leaves only the lock of the resolved version in the folder, with the hashes that are known. Files of
  * another version that an earlier run put there are removed: they would contradict the lock.
  */
-export async function recordResolved({ folder, resolved, expectedDigest }: DeliveryPlan): Promise<Delivered> {
-  requireSafePaths(resolved.files.map((file) => file.path));
-  await prepareFolder(folder, []);
+export async function recordResolved(
+  plan: DeliveryPlan,
+  context: Omit<DeliveryContext, 'store'>,
+): Promise<Delivered> {
+  requireSafePaths(plan.resolved.files.map((file) => file.path));
+  await prepareFolder(plan.folder, []);
+  return alone(plan.folder, context, () => record(plan));
+}
+
+async function record({ folder, resolved, expectedDigest }: DeliveryPlan): Promise<Delivered> {
   const state = await readState(folder);
   const owned = ownedFiles(state);
   const files = resolved.files.map((file) => {

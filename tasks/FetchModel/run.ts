@@ -87,7 +87,7 @@ export async function run(host: Host): Promise<void> {
   const plan = planOf(inputs, resolvedLock(store, selection), selection);
   const context = { store, log: host.log, signal: host.cancelled };
   const delivered =
-    inputs.mode === 'download' ? await deliverModel(plan, context) : await recordResolved(plan);
+    inputs.mode === 'download' ? await deliverModel(plan, context) : await recordResolved(plan, context);
 
   for (const { file, text } of delivered.findings) host.log.warning(`'${file}' ${text}.`);
   sayResult(host, inputs, delivered);

@@ -130,6 +130,16 @@ describe('the FetchModel process', () => {
       await holdsTheModel(target);
     }));
 
+  it('waits for another run in the same folder, and then finds nothing to do', () =>
+    withFolder(async (folder) => {
+      const target = join(folder, 'model');
+      const inputs = { ...keyInputs(storage, container.containerName, target), model: 'm' };
+      const outputs = await Promise.all([1, 2].map(() => finished(start(inputs, folder))));
+      for (const output of outputs) assert.match(output, /task\.complete result=Succeeded/);
+      assert.equal(outputs.filter((output) => output.includes('no bytes moved')).length, 1);
+      await holdsTheModel(target);
+    }));
+
   it('goes on after a kill where it was, and fetches only the rest', function () {
     this.timeout(120_000);
     return withFolder(async (folder) => {

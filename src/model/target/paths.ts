@@ -7,6 +7,9 @@ import { journalFileName } from '../transfer/journal.ts';
 /** Bookkeeping of a fetch that has not finished; it is gone after a finished one. */
 export const sessionFileName = '.model-delivery.json';
 
+/** Held by the run that works in the folder. */
+export const busyFileName = '.model-delivery.busy';
+
 /** Name under which a file arrives, beside its final name. */
 export function partialPath(folder: string, path: string): string {
   return `${finalPath(folder, path)}.partial`;
@@ -39,7 +42,7 @@ export function requireSafePaths(paths: readonly string[]): void {
     const problem = pathProblem(path);
     if (problem !== undefined) throw unsafe(path, problem);
   }
-  const own = [lockFileName, sessionFileName, journalFileName];
+  const own = [lockFileName, sessionFileName, journalFileName, busyFileName];
   const written = [...own, ...paths, ...paths.map((path) => `${path}.partial`)];
   const collision = pathCollision(written);
   if (collision !== undefined)

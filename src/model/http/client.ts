@@ -1,0 +1,140 @@
+import { type Dispatcher, request as send } from 'undici';
+import { DeliveryError } from '../../errors.ts';
+import { isTemporaryStatus, parseRetryAfter } from '../../http/retry.ts';
+import { StoreBusyError } from '../store.ts';
+import { isNetworkError, unreachable } from '../storeFailure.ts';
+import { type HttpLocation, publicUrl } from './location.ts';
+
+/** A server's answer to GET, its body not read yet. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Dispatcher.ResponseData['body'];
+}
+
+/** Reads from web servers: redirects followed, refusals explained. */
+export interface HttpClient {
+  /**
+   * An answer with status 200 or 206, or one that `expect` names. Throws STORAGE_FORBIDDEN, STORAGE_BUSY,
+   * STORAGE_REDIRECT_UNSAFE, STORAGE_UNREACHABLE, STORAGE_UNTRUSTED or STORAGE_FAILED.
+   */
+  get(url: URL, headers: Readonly<Record<string, string>>, options: GetOptions): Promise<HttpAnswer>;
+}
+
+export interface GetOptions {
+  readonly signal: AbortSignal;
+  readonly expect?: readonly number[];
+}
+
+const mostRedirects = 5;
+const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
+/** One header's single value. */
+export function headerOf({ headers }: Pick<HttpAnswer, 'headers'>, name: string): string | undefined {
+  const value = headers[name];
+  return typeof value === 'string' ? value : value?.[0];
+}
+
+/** Ends an answer whose body nobody wants. */
+export function discard({ body }: HttpAnswer): void {
+  body.on('error', () => undefined).destroy();
+}
+
+/** https stays https: whoever is on the way could read or change what plain http carries. */
+export function requireNoDowngrade(from: URL, to: URL): void {
+  const plain = from.protocol === 'https:' && to.protocol !== 'https:';
+  if (!plain && /^https?:$/.test(to.protocol)) return;
+  throw new DeliveryError({
+    code: 'STORAGE_REDIRECT_UNSAFE',
+    side: 'storage',
+    message: `${publicUrl(from.href)} leads from https to ${to.protocol}//${to.host}, where anyone on the way could change the model.`,
+    remedy: "Correct the server's redirect or the index's address, or name the final https address in 'url'.",
+  });
+}
+
+function refusal(status: number, answer: HttpAnswer, url: URL, hasCredentials: boolean): DeliveryError {
+  const where = publicUrl(url.href);
+  const cause = new Error(`HTTP ${status}`);
+  if (status === 401 || status === 403 || status === 407) {
+    return new DeliveryError({
+      code: 'STORAGE_FORBIDDEN',
+      side: 'identity',
+      message: `The model's server refused to give ${where}.`,
+      remedy: hasCredentials
+        ? "Check user name and password of the service connection in 'httpConnection', and the reader's rights."
+        : "Name a generic service connection with user name and password in 'httpConnection'; if 'url' is a signed address, make a new one: it may have expired.",
+      cause,
+    });
+  }
+  if (isTemporaryStatus(status)) {
+    return new StoreBusyError(
+      {
+        message: `The model's server ${url.origin} is overloaded or failing.`,
+        remedy: 'Run again later.',
+        cause,
+      },
+      parseRetryAfter(headerOf(answer, 'retry-after')),
+    );
+  }
+  const missing = status === 404 || status === 410;
+  return new DeliveryError({
+    code: missing ? 'MODEL_URL_NOT_FOUND' : 'STORAGE_FAILED',
+    side: 'storage',
+    message: missing ? `There is nothing at ${where}.` : `The model's server could not give ${where}.`,
+    remedy: missing ? "Correct 'url', or the address in the index." : "Look at the server's own log.",
+    cause,
+  });
+}
+
+/** A client for one model; credentials go to the origin of its address alone, whatever redirects say. */
+export function createHttpClient({ url: home, credentials }: HttpLocation): HttpClient {
+  const { origin } = new URL(home);
+  const pair = `${credentials?.username ?? ''}:${credentials?.password ?? ''}`;
+  const authorization =
+    credentials === undefined ? {} : { authorization: `Basic ${Buffer.from(pair).toString('base64')}` };
+
+  const exchange = async (
+    url: URL,
+    headers: Record<string, string>,
+    signal: AbortSignal,
+  ): Promise<HttpAnswer> => {
+    const own = url.origin === origin ? authorization : {};
+    try {
+      const answer = await send(url, {
+        // Lengths and ranges are those of the file itself.
+        headers: { 'accept-encoding': 'identity', 'user-agent': 'model-delivery', ...headers, ...own },
+        signal,
+        headersTimeout: 60_000,
+        bodyTimeout: 60_000,
+      });
+      return { status: answer.statusCode, headers: answer.headers, body: answer.body };
+    } catch (error) {
+      signal.throwIfAborted();
+      throw isNetworkError(error) ? unreachable(error, url.origin, 'url') : error;
+    }
+  };
+
+  return {
+    async get(start, headers, { signal, expect = [] }) {
+      let url = start;
+      for (let hops = 0; hops <= mostRedirects; hops += 1) {
+        const answer = await exchange(url, headers, signal);
+        const location = headerOf(answer, 'location');
+        if (answer.status === 200 || answer.status === 206 || expect.includes(answer.status)) return answer;
+        discard(answer);
+        if (!redirects.has(answer.status) || location === undefined || !URL.canParse(location, url)) {
+          throw refusal(answer.status, answer, url, credentials !== undefined);
+        }
+        const target = new URL(location, url);
+        requireNoDowngrade(url, target);
+        url = target;
+      }
+      throw new DeliveryError({
+        code: 'STORAGE_FAILED',
+        side: 'storage',
+        message: `${publicUrl(start.href)} redirects more than ${mostRedirects} times.`,
+        remedy: "Name the final address in 'url'.",
+      });
+    },
+  };
+}
