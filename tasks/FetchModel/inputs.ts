@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Host } from '../../src/host/host.ts';
 import {
   choice,
+  integer,
   lines,
   path,
   readInputs,
@@ -49,6 +50,8 @@ export const fields = {
   ),
   version: text(),
   pointerFile: textOr('latest.json'),
+  readyFile: text(),
+  quietPeriod: integer({ min: 0, max: 86_400, defaultValue: 0, unit: 'seconds' }),
   mode: choice(['download', 'resolve'], 'download'),
   targetFolder: path(),
   expectedDigest: text(),
@@ -137,6 +140,10 @@ export function readFetchInputs(host: Host): FetchInputs {
       model: checkedModel(required(raw.model, 'model', 'to know which model is meant')),
       policy: policy(raw),
       files: raw.files,
+      ready: {
+        quietSeconds: raw.quietPeriod,
+        ...(raw.readyFile !== undefined && { markerFile: raw.readyFile }),
+      },
     },
     mode: raw.mode,
     scan: raw.scan,

@@ -302,6 +302,26 @@ describe('FetchModel', () => {
       assert.deepEqual(await filesBelow(join(folder, 'model')), []);
     }));
 
+  it('leaves versions alone that are not published whole, by a marker or a quiet period', () =>
+    withFolder(async (folder) => {
+      const container = await newContainer(storage);
+      await publish(container, { 'm/1.0/a': 'one', 'm/1.0/_SUCCESS': '' });
+      await laterSecond();
+      await publish(container, { 'm/2.0/a': 'two' });
+      const inputs = { ...keyInputs(storage, container.containerName, join(folder, 'model')), model: 'm' };
+      for (const versionPolicy of ['latestModified', 'latestSemver', 'latestName']) {
+        const said = await fetchModel({ ...inputs, versionPolicy, readyFile: '_SUCCESS' });
+        assert.equal(said.outputs.get('modelVersion'), '1.0');
+        assert.match(said.lines.join('\n'), /'2\.0' does not count: it has no '_SUCCESS' yet/);
+        const young = await failureOf({ ...inputs, versionPolicy, quietPeriod: '3600' });
+        assert.equal(young.code, 'VERSION_INCOMPLETE');
+        assert.match(young.text, /'2\.0' does not count: its newest file is \d+ s old/);
+      }
+      const exact = { ...inputs, versionPolicy: 'exact', version: '2.0' };
+      assert.equal((await failureOf({ ...exact, readyFile: '_SUCCESS' })).code, 'VERSION_INCOMPLETE');
+      assert.equal((await fetchModel(exact)).outputs.get('modelVersion'), '2.0');
+    }));
+
   it('warns of content that runs code, or leaves nothing of it when it is told to fail', () =>
     withFolder(async (folder) => {
       const container = await newContainer(storage);

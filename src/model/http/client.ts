@@ -122,7 +122,7 @@ export function createHttpClient({ url: home, credentials }: HttpLocation): Http
         const location = headerOf(answer, 'location');
         if (answer.status === 200 || answer.status === 206 || expect.includes(answer.status)) return answer;
         discard(answer);
-        if (!redirects.has(answer.status) || location === undefined || !URL.canParse(location, url)) {
+        if (!redirects.has(answer.status) || location === undefined || !URL.canParse(location, url.href)) {
           throw refusal(answer.status, answer, url, credentials !== undefined);
         }
         const target = new URL(location, url);

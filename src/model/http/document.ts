@@ -48,7 +48,7 @@ function textAt(node: Node, key: string, where: string): string {
 
 function fileAt(node: Node, prefix: string, where: string, base: URL): IndexedFile {
   const address = textAt(node, 'url', where);
-  if (!URL.canParse(address, base)) throw invalid(`${where}.url`, 'is not an address');
+  if (!URL.canParse(address, base.href)) throw invalid(`${where}.url`, 'is not an address');
   const url = new URL(address, base);
   requireNoDowngrade(base, url);
   const { size, sha256 } = node;

@@ -52,3 +52,14 @@ export function filesNotFound(wanted: Wanted, version: Version): DeliveryError {
     remedy: "Correct the patterns in 'files'; '**' takes all files.",
   });
 }
+
+/** What was looked for is there, but does not count as published whole. */
+export function versionIncomplete(wanted: Wanted, reasons: readonly string[]): DeliveryError {
+  return new DeliveryError({
+    code: 'VERSION_INCOMPLETE',
+    side: 'storage',
+    message: `Model '${wanted.model}' has no version that is published whole. ${reasons.join(' ')}`,
+    remedy:
+      "Run again when the publisher has finished; 'readyFile' and 'quietPeriod' say when a version counts.",
+  });
+}

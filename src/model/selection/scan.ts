@@ -1,8 +1,7 @@
 import type { ModelStore } from '../store.ts';
 import { compareNatural } from './order.ts';
-import type { PathFilter } from './patterns.ts';
 import type { Candidate, Version } from './types.ts';
-import { type VersionBuilder, versionBuilder } from './version.ts';
+import { type VersionBuilder, type VersionRules, versionBuilder } from './version.ts';
 
 /** What lies below a model: the version whose newest file is newest, and the files that are in no version. */
 export interface Scan {
@@ -10,6 +9,8 @@ export interface Scan {
   /** Best first. */
   readonly candidates: readonly Candidate[];
   readonly considered: number;
+  /** Versions that do not count yet, with the reason; some of them. */
+  readonly unready: readonly string[];
   readonly flat: VersionBuilder;
 }
 
@@ -26,9 +27,16 @@ class Leaderboard {
   candidates: Candidate[] = [];
   best: Version | undefined;
   considered = 0;
+  readonly unready: string[] = [];
 
   enter(name: string, builder: VersionBuilder): void {
     if (builder.isEmpty) return;
+    const reason = builder.unready();
+    if (reason !== undefined) {
+      if (this.unready.length < candidatesKept)
+        this.unready.push(`Version '${name}' does not count: ${reason}.`);
+      return;
+    }
     this.considered += 1;
     this.candidates.push(builder.candidate(name));
     this.candidates.sort(byNewest);
@@ -44,12 +52,12 @@ class Leaderboard {
 export async function scanModel(
   store: ModelStore,
   model: string,
-  filter: PathFilter,
+  rules: VersionRules,
   signal: AbortSignal,
 ): Promise<Scan> {
   const prefix = `${model}/`;
   const board = new Leaderboard();
-  const flat = versionBuilder(filter);
+  const flat = versionBuilder(rules);
   let current: { name: string; builder: VersionBuilder } | undefined;
   for await (const stored of store.list(prefix, signal)) {
     const rest = stored.name.slice(prefix.length);
@@ -61,12 +69,13 @@ export async function scanModel(
     const name = rest.slice(0, slash);
     if (current?.name !== name) {
       if (current !== undefined) board.enter(current.name, current.builder);
-      current = { name, builder: versionBuilder(filter) };
+      current = { name, builder: versionBuilder(rules) };
     }
     current.builder.add(rest.slice(slash + 1), stored);
   }
   if (current !== undefined) board.enter(current.name, current.builder);
-  return { newest: board.best, candidates: board.candidates, considered: board.considered, flat };
+  const { best, candidates, considered, unready } = board;
+  return { newest: best, candidates, considered, unready, flat };
 }
 
 /** All files of one version, from one listing of its folder. */
@@ -74,11 +83,11 @@ export async function scanVersion(
   store: ModelStore,
   model: string,
   version: string,
-  filter: PathFilter,
+  rules: VersionRules,
   signal: AbortSignal,
 ): Promise<VersionBuilder> {
   const prefix = `${model}/${version}/`;
-  const builder = versionBuilder(filter);
+  const builder = versionBuilder(rules);
   for await (const stored of store.list(prefix, signal))
     builder.add(stored.name.slice(prefix.length), stored);
   return builder;

@@ -1,17 +1,17 @@
 import type { ModelStore } from '../store.ts';
-import { filesNotFound, modelNotFound, versionNotFound } from './notFound.ts';
+import { filesNotFound, modelNotFound, versionIncomplete, versionNotFound } from './notFound.ts';
 import { compareNatural } from './order.ts';
-import { type PathFilter, pathFilter } from './patterns.ts';
+import { pathFilter } from './patterns.ts';
 import { readPointer } from './pointer.ts';
 import { type Scan, scanModel, scanVersion } from './scan.ts';
 import { rankSemver } from './semantic.ts';
 import type { Candidate, Selection, Version, VersionPolicy, Wanted } from './types.ts';
-import { flatVersionName, type VersionBuilder, versionBuilder } from './version.ts';
+import { flatVersionName, type VersionBuilder, type VersionRules, versionBuilder } from './version.ts';
 
 interface Search {
   readonly store: ModelStore;
   readonly wanted: Wanted;
-  readonly filter: PathFilter;
+  readonly rules: VersionRules;
   readonly signal: AbortSignal;
 }
 
@@ -32,8 +32,8 @@ function flatChoice(builder: VersionBuilder, reason: string): Choice {
 }
 
 /** One blob of exactly the model's name: the shortest of the flat layouts. */
-async function singleFile({ store, wanted, filter, signal }: Search): Promise<VersionBuilder> {
-  const builder = versionBuilder(filter);
+async function singleFile({ store, wanted, rules, signal }: Search): Promise<VersionBuilder> {
+  const builder = versionBuilder(rules);
   for await (const stored of store.list(wanted.model, signal)) {
     // Names ascend, so the exact name is the first of those that start with it.
     if (stored.name === wanted.model)
@@ -46,6 +46,8 @@ async function singleFile({ store, wanted, filter, signal }: Search): Promise<Ve
 async function flatOrMissing(search: Search, flat: VersionBuilder): Promise<Choice> {
   const builder = flat.isEmpty ? await singleFile(search) : flat;
   if (builder.isEmpty) throw await modelNotFound(search.store, search.wanted.model, search.signal);
+  const unready = builder.unready();
+  if (unready !== undefined) throw versionIncomplete(search.wanted, [`Its files do not count: ${unready}.`]);
   return flatChoice(
     builder,
     'the model has files and no folders of versions, so its files as they are now are its version',
@@ -68,15 +70,18 @@ function ignoredFlatNotes(scan: Scan): string[] {
 }
 
 async function latestModified(search: Search): Promise<Choice> {
-  const scan = await scanModel(search.store, search.wanted.model, search.filter, search.signal);
-  if (scan.newest === undefined) return flatOrMissing(search, scan.flat);
+  const scan = await scanModel(search.store, search.wanted.model, search.rules, search.signal);
+  if (scan.newest === undefined) {
+    if (scan.unready.length > 0) throw versionIncomplete(search.wanted, scan.unready);
+    return flatOrMissing(search, scan.flat);
+  }
   return {
     ...scan.newest,
     layout: 'versions',
     reason: `its newest file, of ${scan.newest.newest.toISOString()}, is the newest of ${scan.considered} version(s)`,
     candidates: scan.candidates,
     considered: scan.considered,
-    notes: [...tieNotes(scan.candidates), ...ignoredFlatNotes(scan)],
+    notes: [...scan.unready, ...tieNotes(scan.candidates), ...ignoredFlatNotes(scan)],
   };
 }
 
@@ -87,10 +92,16 @@ async function versionNames({ store, wanted, signal }: Search): Promise<string[]
 }
 
 async function chosenByName(search: Search, ranked: readonly string[], reason: string): Promise<Choice> {
-  const { store, wanted, filter, signal } = search;
+  const { store, wanted, rules, signal } = search;
+  const unready: string[] = [];
   for (const name of ranked) {
-    const builder = await scanVersion(store, wanted.model, name, filter, signal);
+    const builder = await scanVersion(store, wanted.model, name, rules, signal);
     if (builder.isEmpty) continue;
+    const problem = builder.unready();
+    if (problem !== undefined) {
+      unready.push(`Version '${name}' does not count: ${problem}.`);
+      continue;
+    }
     const others = ranked.slice(ranked.indexOf(name) + 1, 20).map((version) => ({ version }));
     return {
       ...builder.version(name),
@@ -98,15 +109,16 @@ async function chosenByName(search: Search, ranked: readonly string[], reason: s
       reason,
       candidates: [builder.candidate(name), ...others],
       considered: ranked.length,
-      notes: [],
+      notes: unready,
     };
   }
+  if (unready.length > 0) throw versionIncomplete(wanted, unready);
   return flatOrMissing(search, await flatFiles(search));
 }
 
 /** The files directly below the model, for a model that has no version folders. */
-async function flatFiles({ store, wanted, filter, signal }: Search): Promise<VersionBuilder> {
-  return (await scanModel(store, wanted.model, filter, signal)).flat;
+async function flatFiles({ store, wanted, rules, signal }: Search): Promise<VersionBuilder> {
+  return (await scanModel(store, wanted.model, rules, signal)).flat;
 }
 
 async function latestName(search: Search): Promise<Choice> {
@@ -125,9 +137,12 @@ async function latestSemver(search: Search, range: string | undefined): Promise<
 }
 
 async function exact(search: Search, version: string, reason: string): Promise<Choice> {
-  const { store, wanted, filter, signal } = search;
-  const builder = await scanVersion(store, wanted.model, version, filter, signal);
+  const { store, wanted, rules, signal } = search;
+  const builder = await scanVersion(store, wanted.model, version, rules, signal);
   if (!builder.isEmpty) {
+    const problem = builder.unready();
+    if (problem !== undefined)
+      throw versionIncomplete(wanted, [`Version '${version}' does not count: ${problem}.`]);
     const candidates = [builder.candidate(version)];
     return { ...builder.version(version), layout: 'versions', reason, candidates, considered: 1, notes: [] };
   }
@@ -162,14 +177,16 @@ function choose(search: Search, policy: VersionPolicy): Promise<Choice> {
 
 /**
  * Finds the wanted version and pins its files, all from one listing of that version.
- * Throws MODEL_NOT_FOUND, VERSION_NOT_FOUND or FILES_NOT_FOUND with the nearest names, or the store's error.
+ * Throws MODEL_NOT_FOUND, VERSION_NOT_FOUND or FILES_NOT_FOUND with the nearest names, VERSION_INCOMPLETE, or
+ * the store's error.
  */
 export async function selectVersion(
   store: ModelStore,
   wanted: Wanted,
   signal: AbortSignal,
 ): Promise<Selection> {
-  const choice = await choose({ store, wanted, filter: pathFilter(wanted.files), signal }, wanted.policy);
+  const rules = { filter: pathFilter(wanted.files), ready: wanted.ready };
+  const choice = await choose({ store, wanted, rules, signal }, wanted.policy);
   const version: Version = choice;
   if (version.files.length === 0) throw filesNotFound(wanted, version);
   return { ...choice, model: wanted.model };

@@ -10,6 +10,14 @@ export type VersionPolicy =
   /** The version that a small file beside the versions names. */
   | { readonly kind: 'pointer'; readonly file: string };
 
+/** When a version counts as published whole. */
+export interface Readiness {
+  /** A file that the publisher writes last. */
+  readonly markerFile?: string;
+  /** Seconds that must have passed since its newest file was written. */
+  readonly quietSeconds: number;
+}
+
 /** What to look for. */
 export interface Wanted {
   /** The model's path in the store, without slashes at its ends. */
@@ -17,6 +25,7 @@ export interface Wanted {
   readonly policy: VersionPolicy;
   /** Glob patterns for paths within a version. */
   readonly files: readonly string[];
+  readonly ready: Readiness;
 }
 
 /** A file of a version with its path within it. */

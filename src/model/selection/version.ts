@@ -2,29 +2,39 @@ import { createHash } from 'node:crypto';
 import { lockFileName } from '../lockFile.ts';
 import type { StoredFile } from '../store.ts';
 import type { PathFilter } from './patterns.ts';
-import type { Candidate, SelectedFile, Version } from './types.ts';
+import type { Candidate, Readiness, SelectedFile, Version } from './types.ts';
 
 const leftOutShown = 500;
+
+/** How a version's files are chosen, and when it counts. */
+export interface VersionRules {
+  readonly filter: PathFilter;
+  readonly ready: Readiness;
+}
 
 /** Collects one version's files from a listing; what the patterns leave out costs no memory. */
 export interface VersionBuilder {
   add(path: string, stored: StoredFile): void;
   readonly isEmpty: boolean;
+  /** Why the version does not count as published whole; undefined when it does. */
+  unready(): string | undefined;
   version(name: string): Version;
   candidate(name: string): Candidate;
 }
 
 /** An empty version, to be filled file by file. */
-export function versionBuilder(filter: PathFilter): VersionBuilder {
+export function versionBuilder({ filter, ready }: VersionRules): VersionBuilder {
   const files: SelectedFile[] = [];
   const leftOut: string[] = [];
   let newest = 0;
   let size = 0;
   let count = 0;
+  let marked = false;
   return {
     add(path, stored) {
       if (path === lockFileName) return;
       count += 1;
+      if (path === ready.markerFile) marked = true;
       size += stored.size;
       newest = Math.max(newest, stored.lastModified.getTime());
       if (filter(path)) files.push({ path, stored });
@@ -32,6 +42,13 @@ export function versionBuilder(filter: PathFilter): VersionBuilder {
     },
     get isEmpty() {
       return count === 0;
+    },
+    unready() {
+      if (ready.markerFile !== undefined && !marked) return `it has no '${ready.markerFile}' yet`;
+      const seconds = Math.floor((Date.now() - newest) / 1000);
+      return seconds >= ready.quietSeconds
+        ? undefined
+        : `its newest file is ${Math.max(seconds, 0)} s old, and ${ready.quietSeconds} s of quiet are asked for`;
     },
     version: (name) => ({ version: name, files, leftOut, newest: new Date(newest) }),
     candidate: (name) => ({ version: name, newest: new Date(newest), files: count, size }),

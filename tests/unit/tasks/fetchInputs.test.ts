@@ -24,7 +24,12 @@ describe("FetchModel's inputs", () => {
           credential: { kind: 'accountKey', account: 'datascience', key },
         },
       },
-      wanted: { model: 'credit', policy: { kind: 'latestModified' }, files: ['**'] },
+      wanted: {
+        model: 'credit',
+        policy: { kind: 'latestModified' },
+        files: ['**'],
+        ready: { quietSeconds: 0 },
+      },
       mode: 'download',
       scan: 'warn',
       targetFolder: join('/agent', 'model'),
