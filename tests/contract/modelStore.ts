@@ -7,6 +7,16 @@ export interface StoreUnderTest {
   readonly store: ModelStore;
   put(name: string, content: Uint8Array): Promise<void>;
   remove(name: string): Promise<void>;
+  /** What an immutable store still gives by a file's old identity; others refuse it. */
+  readonly keeps?: readonly ('overwritten' | 'removed')[];
+  /** Stops what was started for it. */
+  close?(): Promise<void>;
+}
+
+/** What a kind of store is like. */
+export interface StoreTraits {
+  /** It holds the versions of one model, `m`, and no files beside them. */
+  readonly versionsOnly?: boolean;
 }
 
 async function listed(store: ModelStore, prefix: string): Promise<StoredFile[]> {
@@ -27,7 +37,11 @@ async function content(
 }
 
 /** What every model store must do; `open` makes an empty one. */
-export function behavesAsModelStore(name: string, open: () => Promise<StoreUnderTest>): void {
+export function behavesAsModelStore(
+  name: string,
+  open: () => Promise<StoreUnderTest>,
+  { versionsOnly = false }: StoreTraits = {},
+): void {
   describe(`the model store ${name}`, () => {
     const big = randomBytes(2_000_000);
     let tested: StoreUnderTest;
@@ -39,8 +53,13 @@ export function behavesAsModelStore(name: string, open: () => Promise<StoreUnder
       await tested.put('m/1.0/empty', new Uint8Array());
       await tested.put('m/1.0/sub/ü +%#&.txt', Buffer.from('odd name'));
       await tested.put('m/1/b', Buffer.from('b'));
+      if (versionsOnly) return;
       await tested.put('m/loose', Buffer.from('loose'));
       await tested.put('mm/other', Buffer.from('x'));
+    });
+
+    after(async () => {
+      await tested?.close?.();
     });
 
     const one = async (file: string): Promise<StoredFile> => {
@@ -63,7 +82,7 @@ export function behavesAsModelStore(name: string, open: () => Promise<StoreUnder
           ['m/1.0/empty', 0],
           ['m/1.0/sub/ü +%#&.txt', 8],
           ['m/1/b', 1],
-          ['m/loose', 5],
+          ...(versionsOnly ? [] : [['m/loose', 5]]),
         ],
       );
       for (const file of files) {
@@ -78,8 +97,13 @@ export function behavesAsModelStore(name: string, open: () => Promise<StoreUnder
 
     it('tells the names one level below a prefix, folders by their slash', async () => {
       const { signal } = new AbortController();
-      assert.deepEqual(await tested.store.children('m/', signal), ['1.0/', '1/', 'loose']);
-      assert.deepEqual(await tested.store.children('', signal), ['m/', 'mm/']);
+      assert.deepEqual(await tested.store.children('m/', signal), [
+        '1.0/',
+        '1/',
+        ...(versionsOnly ? [] : ['loose']),
+      ]);
+      assert.deepEqual(await tested.store.children('', signal), versionsOnly ? ['m/'] : ['m/', 'mm/']);
+      assert.deepEqual(await tested.store.children('m/1.0/', signal), ['a.bin', 'empty', 'sub/']);
       assert.deepEqual(await tested.store.children('none/', signal), []);
     });
 
@@ -93,21 +117,33 @@ export function behavesAsModelStore(name: string, open: () => Promise<StoreUnder
       assert.equal(String(await content(tested.store, await one('m/1.0/sub/'))), 'odd name');
     });
 
-    it('gives a file that is overwritten another identity, and refuses to read it by the old one', async () => {
-      await tested.put('changing', Buffer.from('before'));
-      const before = await one('changing');
-      await tested.put('changing', Buffer.from('after!'));
-      assert.notEqual((await one('changing')).etag, before.etag);
+    it('gives a file that is overwritten another identity, and never the new bytes by the old one', async () => {
+      await tested.put('m/changing/file', Buffer.from('before'));
+      const before = await one('m/changing/file');
+      await tested.put('m/changing/file', Buffer.from('after!'));
+      const after = await one('m/changing/file');
+      assert.notDeepEqual([after.etag, after.versionId], [before.etag, before.versionId]);
+      assert.equal(String(await content(tested.store, after)), 'after!');
+      if (tested.keeps?.includes('overwritten')) {
+        assert.equal(String(await content(tested.store, before)), 'before');
+        assert.equal(String(await content(tested.store, before, { offset: 1, length: 2 })), 'ef');
+        return;
+      }
       await assert.rejects(content(tested.store, before), { code: 'MODEL_CHANGED' });
       await assert.rejects(content(tested.store, before, { offset: 1, length: 2 }), {
         code: 'MODEL_CHANGED',
       });
     });
 
-    it('refuses to read a file that is gone', async () => {
-      await tested.put('passing', Buffer.from('x'));
-      const file = await one('passing');
-      await tested.remove('passing');
+    it('refuses to read a file that is gone, or gives it as it was', async () => {
+      await tested.put('m/passing/file', Buffer.from('x'));
+      const file = await one('m/passing/file');
+      await tested.remove('m/passing/file');
+      if (tested.keeps?.includes('removed')) {
+        assert.deepEqual(await listed(tested.store, 'm/passing/'), []);
+        assert.equal(String(await content(tested.store, file)), 'x');
+        return;
+      }
       await assert.rejects(content(tested.store, file), { code: 'MODEL_CHANGED' });
     });
 
