@@ -1,11 +1,13 @@
 import type { Log } from '../host/host.ts';
 import type { KubeClient } from './client.ts';
 import { DiagnosedFailure, type Diagnosis, diagnose } from './diagnosis.ts';
+import { canHold, pinOf, type Strategy, serves } from './hold.ts';
 import type { PinnedManifest } from './imagePin.ts';
-import { describe, type KubeObject, refOf } from './objects.ts';
+import { describe, type KubeObject, type ObjectRef, refOf } from './objects.ts';
 import type { Change } from './plan.ts';
 import { restore } from './restore.ts';
 import { type RolloutOutcome, watchRollout } from './rollout.ts';
+import { stage, unpin } from './stage.ts';
 import { rolloutKinds } from './workload.ts';
 
 export interface ReleaseOptions<T> {
@@ -15,8 +17,11 @@ export interface ReleaseOptions<T> {
   readonly rolloutTimeoutMs: number;
   readonly rollbackOnFailure: boolean;
   readonly signal: AbortSignal;
+  readonly strategy: Strategy;
   /** Puts the new state of a workload to the test before it is applied; it throws when it does not pass. */
   readonly trial?: (workload: KubeObject) => Promise<void>;
+  /** The same test on a new pod that a staged rollout has brought up. */
+  readonly verifyPod?: (pod: ObjectRef, workload: KubeObject) => Promise<void>;
   /** What must hold once the pods are ready, for example that users reach them; it throws when it does not. */
   readonly verify: (live: readonly KubeObject[]) => Promise<T>;
 }
@@ -60,27 +65,58 @@ async function rollOut<T>(
   }
 }
 
-/** The objects as they are after applying; `begun` gets each change just before it is sent. */
-async function applyAll<T>(
+function runsImage(change: Change<PinnedManifest>): boolean {
+  return change.manifest.runsImage && change.planned.kind === 'Deployment';
+}
+
+/** Services whose users an interrupted release has pinned to one template of this workload. */
+function pinnedBefore(workload: Change, changes: readonly Change<PinnedManifest>[]): Change[] {
+  return changes.filter((one) => pinOf(one.live) !== undefined && serves(one.planned, workload.planned));
+}
+
+/**
+ * The strategy for one workload; undefined when it is applied plainly. Users who are pinned by an interrupted
+ * release are switched, whatever is asked for: rolling would take the pods away that they are pinned to.
+ */
+function stagesOf<T>(
+  change: Change<PinnedManifest>,
+  changes: readonly Change<PinnedManifest>[],
+  options: ReleaseOptions<T>,
+): Strategy | undefined {
+  if (change.action !== 'update' || !runsImage(change)) return undefined;
+  const isPinned = pinnedBefore(change, changes).length > 0;
+  const strategy: Strategy = isPinned ? { kind: 'blueGreen' } : options.strategy;
+  return canHold(change.planned, strategy) ? strategy : undefined;
+}
+
+/** Applies one change, in stages where the strategy asks for it and there are former pods. */
+async function applyOne<T>(
+  change: Change<PinnedManifest>,
   changes: readonly Change<PinnedManifest>[],
   options: ReleaseOptions<T>,
   begun: Change[],
-): Promise<KubeObject[]> {
-  const live: KubeObject[] = [];
-  for (const change of changes) {
-    if (change.action === 'none') {
-      live.push(change.live ?? change.planned);
-      continue;
-    }
-    if (change.manifest.runsImage && change.planned.kind === 'Deployment')
-      await options.trial?.(change.planned);
-    begun.push(change);
-    const { force, signal } = options;
-    const object = await options.client.apply(change.manifest.object, { dryRun: false, force }, signal);
-    options.log.info(`${change.action === 'create' ? 'Created' : 'Updated'} ${describe(refOf(object))}`);
-    live.push(object);
+): Promise<KubeObject> {
+  const isStagedLater = changes.some(
+    (one) => pinnedBefore(one, [change]).length > 0 && stagesOf(one, changes, options) !== undefined,
+  );
+  if (change.action === 'none' || isStagedLater) return change.live ?? change.planned;
+  const strategy = stagesOf(change, changes, options);
+  if (strategy !== undefined) {
+    const services = changes.filter((one) => one.planned.kind === 'Service');
+    return stage(change, services, { ...options, strategy }, begun);
   }
-  return live;
+  if (runsImage(change)) await options.trial?.(change.planned);
+  begun.push(change);
+  const { force, signal } = options;
+  const object = await options.client.apply(change.manifest.object, { dryRun: false, force }, signal);
+  options.log.info(`${change.action === 'create' ? 'Created' : 'Updated'} ${describe(refOf(object))}`);
+  return object;
+}
+
+/** Services that a switch of users, this release's or an interrupted one's, has pinned to one template. */
+function pinnedServices(begun: readonly Change[], strategy: Strategy): Change[] {
+  const services = begun.filter((change) => change.planned.kind === 'Service' && change.live !== undefined);
+  return services.filter((change) => strategy.kind === 'blueGreen' || pinOf(change.live) !== undefined);
 }
 
 async function putBack<T>(begun: readonly Change[], options: ReleaseOptions<T>): Promise<boolean> {
@@ -123,9 +159,11 @@ export async function release<T>(
 ): Promise<ReleaseOutcome<T>> {
   const begun: Change[] = [];
   try {
-    const applied = await applyAll(changes, options, begun);
+    const applied: KubeObject[] = [];
+    for (const change of changes) applied.push(await applyOne(change, changes, options, begun));
     const workloads = applied.filter((object) => rolloutKinds.includes(object.kind));
     const rolled = await rollOut(workloads, options);
+    await unpin(pinnedServices(begun, options.strategy), options);
     const live = applied.map((object) => rolled.find((one) => refMatches(one, object)) ?? object);
     return { state: 'released', live, verified: await options.verify(live) };
   } catch (error) {

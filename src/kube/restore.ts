@@ -42,6 +42,18 @@ function tellCreated(changes: readonly Change[], log: Log): void {
   log.info(`Left as created by this run, since there was none before: ${names}`);
 }
 
+async function putBackAll(
+  changes: readonly { readonly change: Change; readonly live: KubeObject }[],
+  options: RestoreOptions,
+): Promise<boolean> {
+  const restored: KubeObject[] = [];
+  for (const { change, live } of changes) restored.push(await putBack(change, live, options));
+  if (options.timeoutMs === 0) return true;
+  const workloads = restored.filter((object) => rolloutKinds.includes(object.kind));
+  const healthy = await Promise.all(workloads.map((workload) => isHealthy(workload, options)));
+  return healthy.every((one) => one);
+}
+
 /**
  * Brings the objects of a failed release back to the state they had before it, and waits until the restored
  * workloads are available. False when there was nothing to restore, or the restored state is not healthy.
@@ -55,13 +67,13 @@ export async function restore(changes: readonly Change[], options: RestoreOption
     options.log.info('Nothing to restore: this was the first deployment.');
     return false;
   }
+  // Services last: until the former pods alone are back, users stay where they are.
+  const services = updated.filter(({ live }) => live.kind === 'Service');
+  const others = updated.filter(({ live }) => live.kind !== 'Service');
   try {
-    const restored: KubeObject[] = [];
-    for (const { change, live } of updated) restored.push(await putBack(change, live, options));
-    if (options.timeoutMs === 0) return true;
-    const workloads = restored.filter((object) => rolloutKinds.includes(object.kind));
-    const healthy = await Promise.all(workloads.map((workload) => isHealthy(workload, options)));
-    return healthy.every((one) => one);
+    const isRestored = await putBackAll(others, options);
+    for (const { change, live } of services) await putBack(change, live, options);
+    return isRestored;
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     options.log.warning(`The former state could not be restored: ${why}`);

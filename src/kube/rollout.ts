@@ -5,7 +5,7 @@ import type { Collection, KubeClient } from './client.ts';
 import { describe, type KubeObject, refOf } from './objects.ts';
 import { isReady, type PodTrouble, podTrouble, waitingFor } from './podState.ts';
 import { type Seen, watchUntil } from './watchUntil.ts';
-import { newPods, selectorText, workloadState } from './workloadState.ts';
+import { newPods, newReplicaSet, selectorText, workloadState } from './workloadState.ts';
 
 /** Why a rollout did not come to its end. */
 export interface RolloutProblem {
@@ -78,6 +78,8 @@ export function deadlineProblem(view: View, seconds: number): RolloutProblem {
 export function progressLine(view: View): string {
   if (view.workload === undefined) return 'gone';
   const { wanted } = workloadState(view.workload);
+  const { workload, replicaSets } = view;
+  if (workload.kind === 'Deployment' && newReplicaSet(workload, replicaSets) === undefined) return 'begins';
   const pods = newPods(view.workload, view.replicaSets, view.pods);
   const ready = pods.filter(isReady).length;
   const staying = view.pods.filter((pod) => pod.metadata.deletionTimestamp === undefined);
@@ -90,7 +92,8 @@ export function progressLine(view: View): string {
   return `${ready} of ${wanted} new pods ready${ending}${waits.length > 0 ? ` (${waits.join('; ')})` : ''}`;
 }
 
-function collections(workload: KubeObject): Collection[] {
+/** What is watched of a workload: itself, its pods, and a Deployment's ReplicaSets. */
+export function collections(workload: KubeObject): Collection[] {
   const { apiVersion, kind, metadata } = workload;
   const namespace = metadata.namespace ?? 'default';
   const labelSelector = selectorText((workload as Deployment).spec?.selector);
@@ -103,7 +106,8 @@ function collections(workload: KubeObject): Collection[] {
   ];
 }
 
-function toView([workloads, pods, replicaSets]: Seen): View {
+/** The view in what is seen of {@link collections}. */
+export function toView([workloads, pods, replicaSets]: Seen): View {
   return { workload: workloads?.[0], pods: pods ?? [], replicaSets: replicaSets ?? [] };
 }
 

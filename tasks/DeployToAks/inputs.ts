@@ -14,6 +14,7 @@ import {
 } from '../../src/host/inputs.ts';
 import { toApplication } from '../../src/kube/application.ts';
 import type { ConnectionChoice } from '../../src/kube/connect.ts';
+import type { Strategy } from '../../src/kube/hold.ts';
 import type { Source } from '../../src/kube/prepare.ts';
 import type { ImageChoice } from '../../src/kube/resolveImage.ts';
 import { checkRepository } from '../../src/oci/reference.ts';
@@ -50,6 +51,8 @@ export const fields = {
   tagFilter: text(),
   createPullSecret: flag(false),
   strategy: choice(['rolling', 'canary', 'blueGreen'], 'rolling'),
+  canaryPercent: integer({ min: 1, max: 99, defaultValue: 20, unit: 'percent of the pods' }),
+  canaryDuration: seconds(60),
   dryRun: flag(false),
   verifyFile: path(),
   rolloutTimeout: seconds(600),
@@ -70,6 +73,7 @@ export interface DeployInputs {
   readonly container?: string;
   readonly image: ImageChoice;
   readonly createPullSecret: boolean;
+  readonly strategy: Strategy;
   /** Show what would change, and stop. */
   readonly dryRun: boolean;
   /** File of golden predictions. */
@@ -141,10 +145,14 @@ function readImage(raw: Raw): ImageChoice {
   };
 }
 
+function readStrategy(raw: Raw): Strategy {
+  if (raw.strategy !== 'canary') return { kind: raw.strategy };
+  return { kind: 'canary', percent: raw.canaryPercent, durationMs: raw.canaryDuration * 1000 };
+}
+
 /** Reads and checks all inputs once. Throws INPUT_MISSING, INPUT_INVALID, IMAGE_NAME_INVALID or NOT_SUPPORTED_YET. */
 export function readDeployInputs(host: Host): DeployInputs {
   const raw = readInputs(host, fields);
-  if (raw.strategy !== 'rolling') throw notYet('strategy', raw.strategy, "Use 'strategy: rolling'.");
   if (raw.createPullSecret) required(raw.containerRegistry, 'containerRegistry', "with 'createPullSecret'");
   return {
     connection: readConnection(raw),
@@ -157,6 +165,7 @@ export function readDeployInputs(host: Host): DeployInputs {
     ...(raw.container === undefined ? {} : { container: raw.container }),
     image: readImage(raw),
     createPullSecret: raw.createPullSecret,
+    strategy: readStrategy(raw),
     dryRun: raw.dryRun,
     ...(raw.verifyFile === undefined ? {} : { verifyFile: raw.verifyFile }),
     port: raw.port,

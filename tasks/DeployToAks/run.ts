@@ -15,13 +15,14 @@ import { checkProbe, reach } from '../../src/kube/endpoint.ts';
 import { type GoldenFile, readGolden } from '../../src/kube/golden.ts';
 import type { PinnedManifest } from '../../src/kube/imagePin.ts';
 import { ensureNamespace } from '../../src/kube/namespace.ts';
-import { describe, type KubeObject, refOf } from '../../src/kube/objects.ts';
+import { describe, type KubeObject, type ObjectRef, refOf } from '../../src/kube/objects.ts';
 import { type Change, plan } from '../../src/kube/plan.ts';
 import { preflight } from '../../src/kube/preflight.ts';
 import { prepare } from '../../src/kube/prepare.ts';
 import { type ReleaseOptions, type ReleaseOutcome, release } from '../../src/kube/release.ts';
 import { resolveImage } from '../../src/kube/resolveImage.ts';
 import { traceOf } from '../../src/kube/runTrace.ts';
+import { switchRights } from '../../src/kube/stage.ts';
 import type { Trace } from '../../src/kube/trace.ts';
 import { createTransport } from '../../src/kube/transport.ts';
 import { trialRights, withTrialPod } from '../../src/kube/trial.ts';
@@ -88,21 +89,22 @@ function portOf(workload: KubeObject, image: string, otherwise: number): number 
   return containers.find((container) => container.image === image)?.ports?.[0]?.containerPort ?? otherwise;
 }
 
-/** The gate before the switch: golden predictions asked of a trial pod. */
-function trialOf(
+/** The gate before the switch: golden predictions, asked of a trial pod or of the first pods of a staged rollout. */
+function gate(
   made: Plan,
   inputs: DeployInputs,
   client: KubeClient,
   host: Host,
-): Pick<ReleaseOptions<unknown>, 'trial'> {
+): Pick<ReleaseOptions<unknown>, 'trial' | 'verifyPod'> {
   const { golden } = made;
   if (golden === undefined) return {};
   const common = { client, log: host.log, signal: host.cancelled };
+  const ask = (pod: ObjectRef, workload: KubeObject): Promise<void> =>
+    verifyPod(pod, golden, { ...common, port: portOf(workload, made.trace.image, inputs.port) });
   return {
+    verifyPod: ask,
     trial: (workload) =>
-      withTrialPod(workload, { ...common, timeoutMs: inputs.rolloutTimeoutMs }, (pod) =>
-        verifyPod(pod, golden, { ...common, port: portOf(workload, made.trace.image, inputs.port) }),
-      ),
+      withTrialPod(workload, { ...common, timeoutMs: inputs.rolloutTimeoutMs }, (pod) => ask(pod, workload)),
   };
 }
 
@@ -114,14 +116,17 @@ async function carryOut(
 ): Promise<ReleaseOutcome<Address | undefined>> {
   const common = { ...inputs, client, log: host.log, signal: host.cancelled };
   if (made.isChanged) {
-    const extra = made.golden === undefined ? [] : trialRights(made.namespace);
+    const extra = [
+      ...(made.golden === undefined ? [] : trialRights(made.namespace)),
+      ...(inputs.strategy.kind === 'blueGreen' ? switchRights(made.namespace) : []),
+    ];
     await preflight(client, made.changes, { ...common, extra });
   } else {
     host.log.info('Nothing to do: this state already runs. Its health is checked.');
   }
   return release(made.changes, {
     ...common,
-    ...trialOf(made, inputs, client, host),
+    ...gate(made, inputs, client, host),
     verify: (live) => reach(live, { ...common, isChanged: made.isChanged }),
   });
 }

@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { RegistryEndpoint } from '../../local/lib/endpoints.ts';
+import type { KubeObject } from '../../src/kube/objects.ts';
+import { watchUntil } from '../../src/kube/watchUntil.ts';
+import {
+  type Run,
+  registryConnection,
+  runDeploy,
+  soon,
+  type TestNamespace,
+  testNamespace,
+  whileUsersAsk,
+} from '../support/deployment.ts';
+import { withFolder } from '../support/folder.ts';
+import { services } from '../support/services.ts';
+import { pushWebImages } from '../support/webImage.ts';
+
+const repository = `deploy/strategy-${randomBytes(3).toString('hex')}`;
+
+describe('DeployToAks in stages', function () {
+  this.timeout(180_000);
+  let registry: RegistryEndpoint;
+  let kubeconfig: string;
+  let namespace: TestNamespace;
+  let url: string;
+
+  const deploy = (
+    tag: string,
+    inputs: Record<string, string>,
+    workingFolder = '/nonexistent',
+  ): Promise<Run> =>
+    runDeploy({
+      inputs: {
+        connectionType: 'kubeconfig',
+        kubeconfig,
+        namespace: namespace.name,
+        appName: 'web',
+        replicas: '2',
+        readinessPath: '/healthz',
+        containerRegistry: 'registry',
+        repository,
+        tagFilter: `^${tag}$`,
+        createPullSecret: 'true',
+        rolloutTimeout: '60',
+        ...inputs,
+      },
+      connections: [registryConnection(registry)],
+      workingFolder,
+    });
+
+  const live = async (apiVersion: string, kind: string): Promise<KubeObject> => {
+    const found = await namespace.client.get(
+      { apiVersion, kind, namespace: namespace.name, name: 'web' },
+      soon(),
+    );
+    assert.ok(found);
+    return found;
+  };
+
+  /** The first version in its usual state: two pods, nobody else's traffic. */
+  const firstVersion = async (): Promise<void> => {
+    const run = await deploy('1', { probePath: '/healthz' });
+    assert.equal(run.error, undefined, `${run.error?.message}\n${run.log}`);
+    url = run.said.outputs.get('endpointUrl') ?? '';
+    const pods = { apiVersion: 'v1', kind: 'Pod', namespace: namespace.name };
+    const options = { timeoutMs: 60_000, signal: soon() };
+    const { answer } = await watchUntil(
+      namespace.client,
+      [pods],
+      options,
+      ([all]) => all?.length === 2 || undefined,
+    );
+    assert.ok(answer, 'the former pods have ended');
+  };
+
+  /** Nothing of the stages is left behind. */
+  const isUsual = async (): Promise<void> => {
+    const service = await live('v1', 'Service');
+    assert.deepEqual((service['spec'] as { selector: object }).selector, { 'app.kubernetes.io/name': 'web' });
+    const spec = (await live('apps/v1', 'Deployment'))['spec'] as {
+      minReadySeconds?: number;
+      strategy: object;
+    };
+    assert.equal(spec.minReadySeconds ?? 0, 0);
+    assert.deepEqual(spec.strategy, {
+      type: 'RollingUpdate',
+      rollingUpdate: { maxUnavailable: 0, maxSurge: '25%' },
+    });
+  };
+
+  /** The test application answers 0.2 for every version of two letters. */
+  const withGolden = (score: number, use: (folder: string) => Promise<void>): Promise<void> =>
+    withFolder(async (folder) => {
+      const golden = { cases: [{ name: 'a greeting', request: { path: '/score' }, expected: { score } }] };
+      await writeFile(join(folder, 'golden.json'), JSON.stringify(golden));
+      await use(folder);
+    });
+
+  const succeeded = (run: Run): Run => {
+    assert.equal(run.error, undefined, `${run.error?.message}\n${run.log}`);
+    return run;
+  };
+
+  before(async function () {
+    this.timeout(900_000);
+    const started = await services('cluster', 'registry');
+    registry = started.registry;
+    kubeconfig = started.cluster.kubeconfig;
+    await pushWebImages(registry, repository, [
+      { tag: '1', modelVersion: 'v1', created: '2026-01-01T00:00:00Z' },
+      { tag: '2', modelVersion: 'v2', created: '2026-01-02T00:00:00Z' },
+      { tag: 'crash', modelVersion: 'v3', created: '2026-01-03T00:00:00Z', behaviour: 'crash' },
+      { tag: 'broken', modelVersion: 'v4', created: '2026-01-04T00:00:00Z', behaviour: 'broken' },
+    ]);
+    namespace = await testNamespace(started.cluster);
+  });
+
+  after(async () => {
+    await namespace?.remove();
+  });
+
+  beforeEach(() => firstVersion());
+  afterEach(() => isUsual());
+
+  describe('blue-green', () => {
+    it('switches all users after the new pods were verified, and no user notices', async () => {
+      await withGolden(0.2, async (folder) => {
+        const inputs = { strategy: 'blueGreen', verifyFile: 'golden.json', probePath: '/score' };
+        const { result, seen } = await whileUsersAsk(url, () => deploy('2', inputs, folder));
+        succeeded(result);
+        assert.match(
+          result.log,
+          /2 new pods are ready beside the former ones[\s\S]*1 of 1 as expected[\s\S]*Users are switched/,
+        );
+        assert.deepEqual(seen.failures, []);
+        assert.deepEqual([...seen.answers.keys()], ['v1', 'v2']);
+        const again = succeeded(await deploy('2', inputs, folder));
+        assert.equal(again.said.outputs.get('changed'), 'false', again.log);
+      });
+    });
+
+    it('shows no user a version whose predictions differ', async () => {
+      await withGolden(0.9, async (folder) => {
+        const inputs = { strategy: 'blueGreen', verifyFile: 'golden.json' };
+        const { result, seen } = await whileUsersAsk(url, () => deploy('2', inputs, folder));
+        assert.equal(result.error?.code, 'VERIFY_FAILED', result.log);
+        assert.equal(result.said.outputs.get('rolledBack'), 'true');
+        assert.deepEqual(seen.failures, []);
+        assert.deepEqual([...seen.answers.keys()], ['v1']);
+      });
+    });
+
+    it('switches back when the probe fails', async () => {
+      const run = await deploy('broken', { strategy: 'blueGreen', probePath: '/score', probeTimeout: '3' });
+      assert.equal(run.error?.code, 'PROBE_FAILED', run.log);
+      assert.match(run.log, /Users are switched back/);
+      assert.equal(run.said.outputs.get('rolledBack'), 'true');
+    });
+  });
+
+  describe('a release that died in the middle', () => {
+    it('leaves the former pods serving, and the next run finishes it whatever its strategy', async () => {
+      await withGolden(0.9, async (folder) => {
+        // What is left behind is what a killed task leaves: the stage was never ended.
+        const inputs = { strategy: 'blueGreen', verifyFile: 'golden.json', rollbackOnFailure: 'false' };
+        const left = await whileUsersAsk(url, () => deploy('2', inputs, folder));
+        assert.equal(left.result.error?.code, 'VERIFY_FAILED', left.result.log);
+        assert.deepEqual([...left.seen.answers.keys()], ['v1']);
+        const { result, seen } = await whileUsersAsk(url, () => deploy('2', {}));
+        succeeded(result);
+        assert.deepEqual([...left.seen.failures, ...seen.failures], []);
+        assert.deepEqual([...seen.answers.keys()], ['v1', 'v2']);
+      });
+    });
+  });
+
+  describe('a canary', () => {
+    it('serves a part of the users for its time, then the rollout goes on', async () => {
+      const inputs = { strategy: 'canary', canaryPercent: '50', canaryDuration: '3' };
+      const { result, seen } = await whileUsersAsk(url, () => deploy('2', inputs));
+      succeeded(result);
+      assert.match(
+        result.log,
+        /Canary: 1 new pods serve beside the former ones, for 3 s[\s\S]*Canary passed/,
+      );
+      assert.deepEqual(seen.failures, []);
+      assert.deepEqual([...seen.answers.keys()].sort(), ['v1', 'v2']);
+    });
+
+    it('that crashes is taken back, and no user notices', async () => {
+      const inputs = { strategy: 'canary', canaryDuration: '3' };
+      const { result, seen } = await whileUsersAsk(url, () => deploy('crash', inputs));
+      assert.equal(result.error?.code, 'ROLLOUT_CRASH', result.log);
+      assert.equal(result.said.outputs.get('rolledBack'), 'true');
+      assert.deepEqual(seen.failures, []);
+      assert.deepEqual([...seen.answers.keys()], ['v1']);
+    });
+  });
+});
