@@ -52,6 +52,7 @@ export const fields = {
   pointerFile: textOr('latest.json'),
   readyFile: text(),
   quietPeriod: integer({ min: 0, max: 86_400, defaultValue: 0, unit: 'seconds' }),
+  onChange: choice(['restart', 'fail'], 'restart'),
   mode: choice(['download', 'resolve'], 'download'),
   targetFolder: path(),
   expectedDigest: text(),
@@ -68,6 +69,8 @@ export interface FetchInputs {
   readonly source: Source;
   readonly wanted: Wanted;
   readonly mode: 'download' | 'resolve';
+  /** What to do when the chosen version is overwritten before it has arrived. */
+  readonly onChange: 'restart' | 'fail';
   readonly targetFolder: string;
   readonly expectedDigest?: string;
   readonly scan: ScanMode;
@@ -146,6 +149,7 @@ export function readFetchInputs(host: Host): FetchInputs {
       },
     },
     mode: raw.mode,
+    onChange: raw.onChange,
     scan: raw.scan,
     targetFolder: raw.targetFolder ?? join(workspace, 'model'),
     ...(raw.expectedDigest !== undefined && { expectedDigest: checkedDigest(raw.expectedDigest) }),

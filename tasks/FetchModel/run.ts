@@ -1,3 +1,4 @@
+import { DeliveryError } from '../../src/errors.ts';
 import type { Host } from '../../src/host/host.ts';
 import { deliverModel } from '../../src/model/deliver.ts';
 import type { Delivered, DeliveryPlan } from '../../src/model/delivery.ts';
@@ -75,19 +76,45 @@ function sayResult(host: Host, inputs: FetchInputs, delivered: Delivered): void 
   host.log.info(`Digest: ${lock.digest ?? 'not known before the files are read'}`);
 }
 
+/** One choice and what became of it. */
+interface Outcome {
+  readonly selection: Selection;
+  readonly delivered: Delivered;
+}
+
+async function chooseAndBring(host: Host, inputs: FetchInputs, store: ModelStore): Promise<Outcome> {
+  const selection = await selectVersion(store, inputs.wanted, host.cancelled);
+  for (const line of explainSelection(selection)) host.log.info(line);
+  const plan = planOf(inputs, resolvedLock(store, selection), selection);
+  const context = { store, log: host.log, signal: host.cancelled };
+  const delivered =
+    inputs.mode === 'download' ? await deliverModel(plan, context) : await recordResolved(plan, context);
+  return { selection, delivered };
+}
+
+/** Choices that are made when each is overwritten before it has arrived. */
+const mostChoices = 3;
+
+/** Chooses anew when the chosen version is overwritten meanwhile, if the user wants that: never a mixture. */
+async function settle(host: Host, inputs: FetchInputs, store: ModelStore): Promise<Outcome> {
+  for (let choices = 1; ; choices += 1) {
+    try {
+      return await chooseAndBring(host, inputs, store);
+    } catch (error) {
+      const changed = error instanceof DeliveryError && error.code === 'MODEL_CHANGED';
+      if (!changed || inputs.onChange === 'fail' || choices >= mostChoices) throw error;
+      host.log.info(`${error.message} Choosing anew.`);
+    }
+  }
+}
+
 /** Resolves the model to one version, then brings it to the target folder or only records it. */
 export async function run(host: Host): Promise<void> {
   const started = performance.now();
   const inputs = readFetchInputs(host);
   const store = await openStore(inputs.source);
   host.log.info(`Looking for model '${inputs.wanted.model}' in ${store.source.url}`);
-  const selection = await selectVersion(store, inputs.wanted, host.cancelled);
-  for (const line of explainSelection(selection)) host.log.info(line);
-
-  const plan = planOf(inputs, resolvedLock(store, selection), selection);
-  const context = { store, log: host.log, signal: host.cancelled };
-  const delivered =
-    inputs.mode === 'download' ? await deliverModel(plan, context) : await recordResolved(plan, context);
+  const { selection, delivered } = await settle(host, inputs, store);
 
   for (const { file, text } of delivered.findings) host.log.warning(`'${file}' ${text}.`);
   sayResult(host, inputs, delivered);

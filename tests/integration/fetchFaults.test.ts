@@ -254,7 +254,7 @@ describe('FetchModel under faults', () => {
           };
           await withFaultProxy(storage.blobEndpoint, rule, async (proxy) => {
             const failure = await failureOf(
-              inputs(folder, { model: `changing-${what}`, blobEndpoint: proxy.url }),
+              inputs(folder, { model: `changing-${what}`, blobEndpoint: proxy.url, onChange: 'fail' }),
             );
             assert.equal(failure.code, 'MODEL_CHANGED');
           });
@@ -274,10 +274,32 @@ describe('FetchModel under faults', () => {
           return undefined;
         };
         await withFaultProxy(storage.blobEndpoint, rule, async (proxy) => {
-          const failure = await failureOf(inputs(folder, { model: 'mixed', blobEndpoint: proxy.url }));
+          const failure = await failureOf(
+            inputs(folder, { model: 'mixed', blobEndpoint: proxy.url, onChange: 'fail' }),
+          );
           assert.equal(failure.code, 'MODEL_CHANGED');
         });
         assert.deepEqual(await filesBelow(join(folder, 'model')), []);
+      }));
+
+    it('a blob that is overwritten meanwhile is chosen anew, and comes whole', () =>
+      withFolder(async (folder) => {
+        const newer = randomBytes(content.length);
+        await publish(container, { 'anew/1/big.bin': content });
+        let reads = 0;
+        const rule = async (seen: SeenRequest): Promise<Fault | undefined> => {
+          if (!isBody(seen)) return undefined;
+          reads += 1;
+          if (reads === 1) return { kind: 'reset', afterBytes: 400_000 };
+          if (reads === 2) await publish(container, { 'anew/1/big.bin': newer });
+          return undefined;
+        };
+        await withFaultProxy(storage.blobEndpoint, rule, async (proxy) => {
+          const said = await fetchModel(inputs(folder, { model: 'anew', blobEndpoint: proxy.url }));
+          assert.match(said.lines.join('\n'), /was overwritten or deleted .* Choosing anew/);
+        });
+        assert.ok(newer.equals(await readFile(join(folder, 'model', 'big.bin'))));
+        assert.deepEqual(await filesBelow(join(folder, 'model')), ['big.bin', 'model.lock.json']);
       }));
 
     it('a cancelled run leaves nothing under a final name, and the next one succeeds', () =>

@@ -31,6 +31,7 @@ describe("FetchModel's inputs", () => {
         ready: { quietSeconds: 0 },
       },
       mode: 'download',
+      onChange: 'restart',
       scan: 'warn',
       targetFolder: join('/agent', 'model'),
     });
