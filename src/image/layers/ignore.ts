@@ -30,11 +30,6 @@ function parseRule(line: string): Rule | undefined {
   return text === '' || text === '.' ? undefined : { pattern: new Minimatch(text, options), keeps };
 }
 
-/** The path itself or any folder above it matches, as in Docker. */
-function matches(pattern: Minimatch, parents: readonly string[]): boolean {
-  return parents.some((path) => pattern.match(path));
-}
-
 /**
  * Rules of a .dockerignore's text after those of `before`: the last one that matches decides.
  * https://docs.docker.com/build/concepts/context/#dockerignore-files
@@ -42,13 +37,23 @@ function matches(pattern: Minimatch, parents: readonly string[]): boolean {
 export function parseIgnoreRules(text: string, before: readonly string[]): IgnoreRules {
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '' && !line.startsWith('#'));
   const rules = [...before, ...lines].flatMap((line) => parseRule(line.trim()) ?? []);
+  const ofFolders = new Map<string, number>([['', -1]]);
+
+  /** Index of the last rule that matches the path or any folder above it; -1 where none does. */
+  const lastRule = (path: string): number => {
+    const folder = path.slice(0, Math.max(0, path.lastIndexOf('/')));
+    // Many files share a folder: its rule is looked for once.
+    const above = ofFolders.get(folder) ?? lastRule(folder);
+    ofFolders.set(folder, above);
+    return Math.max(
+      above,
+      rules.findLastIndex((rule, index) => index > above && rule.pattern.match(path)),
+    );
+  };
+
   return {
     hasExceptions: rules.some((rule) => rule.keeps),
-    excludes(path) {
-      const parts = path.split('/');
-      const parents = parts.map((_, index) => parts.slice(0, index + 1).join('/'));
-      return rules.findLast((rule) => matches(rule.pattern, parents))?.keeps === false;
-    },
+    excludes: (path) => rules[lastRule(path)]?.keeps === false,
   };
 }
 

@@ -15,56 +15,84 @@ export interface Archive {
   open(offset?: number): AsyncIterable<Uint8Array>;
 }
 
-interface Segment {
+/** Where a member lies in the archive. Its header is made anew when it is read: a million of them stay small. */
+interface Place {
+  readonly member: TarMember;
   readonly start: number;
-  readonly size: number;
-  open(offset: number): AsyncIterable<Uint8Array>;
+  readonly headerSize: number;
 }
 
-async function* bytes(content: Buffer, offset: number): AsyncGenerator<Uint8Array> {
-  if (offset < content.byteLength) yield content.subarray(offset);
+const zeros = Buffer.alloc(2 * blockSize);
+/** Parts below this size are joined up to it: each part costs the receiver a write of its own. */
+const joinUpTo = 256 * 1024;
+
+function contentSize(member: TarMember): number {
+  return member.open === undefined ? 0 : member.size;
 }
 
-function fixed(start: number, content: Buffer): Segment {
-  return { start, size: content.byteLength, open: (offset) => bytes(content, offset) };
+function endOf({ member, start, headerSize }: Place): number {
+  const size = contentSize(member);
+  return start + headerSize + size + paddingOf(size);
 }
 
-interface Layout {
-  readonly segments: readonly Segment[];
-  readonly contents: Archive['contents'];
+function layOut(members: readonly TarMember[]): readonly Place[] {
+  let start = 0;
+  return members.map((member) => {
+    const place = { member, start, headerSize: tarHeader(member).byteLength };
+    start = endOf(place);
+    return place;
+  });
 }
 
-function layOut(members: readonly TarMember[]): Layout {
-  const segments: Segment[] = [];
-  const contents: { path: string; start: number; size: number }[] = [];
-  let position = 0;
-  const add = (segment: Segment): void => {
-    segments.push(segment);
-    position += segment.size;
-  };
-  for (const member of members) {
-    add(fixed(position, tarHeader(member)));
-    if (member.open === undefined || member.size === 0) continue;
-    contents.push({ path: member.path, start: position, size: member.size });
-    add({ start: position, size: member.size, open: member.open });
-    add(fixed(position, Buffer.alloc(paddingOf(member.size))));
+/** One member's bytes: header, content, zeros up to a whole block. */
+async function* readPlace({ member, start, headerSize }: Place, offset: number): AsyncGenerator<Uint8Array> {
+  const size = contentSize(member);
+  const from = Math.max(0, offset - start);
+  if (from < headerSize) yield tarHeader(member).subarray(from);
+  const read = Math.max(0, from - headerSize);
+  if (read < size && member.open !== undefined) yield* member.open(read);
+  const padded = Math.max(0, read - size);
+  if (padded < paddingOf(size)) yield zeros.subarray(padded, paddingOf(size));
+}
+
+async function* readAll(places: readonly Place[], offset: number): AsyncGenerator<Uint8Array> {
+  for (const place of places) if (endOf(place) > offset) yield* readPlace(place, offset);
+  const last = places.at(-1);
+  const end = last === undefined ? 0 : endOf(last);
+  yield zeros.subarray(Math.max(0, offset - end));
+}
+
+async function* joined(parts: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let waiting: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of parts) {
+    if (part.byteLength >= joinUpTo && size === 0) {
+      yield part;
+      continue;
+    }
+    waiting.push(part);
+    size += part.byteLength;
+    if (size < joinUpTo) continue;
+    yield Buffer.concat(waiting, size);
+    waiting = [];
+    size = 0;
   }
-  add(fixed(position, Buffer.alloc(2 * blockSize)));
-  return { segments, contents };
+  if (size > 0) yield Buffer.concat(waiting, size);
 }
 
-/** The archive of these members in this order. Headers are kept in memory, contents are not. */
+/** The archive of these members in this order; nothing of their contents is kept in memory. */
 export function createArchive(members: readonly TarMember[]): Archive {
-  const { segments, contents } = layOut(members);
-  const last = segments.at(-1);
+  const places = layOut(members);
+  const last = places.at(-1);
   return {
-    size: last === undefined ? 0 : last.start + last.size,
-    contents,
-    async *open(offset = 0) {
-      for (const segment of segments) {
-        const end = segment.start + segment.size;
-        if (end > offset) yield* segment.open(Math.max(0, offset - segment.start));
-      }
-    },
+    size: (last === undefined ? 0 : endOf(last)) + zeros.byteLength,
+    contents: places
+      .filter(({ member }) => contentSize(member) > 0)
+      .map(({ member, start, headerSize }) => ({
+        path: member.path,
+        start: start + headerSize,
+        size: member.size,
+      })),
+    open: (offset = 0) => joined(readAll(places, offset)),
   };
 }

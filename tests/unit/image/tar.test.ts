@@ -79,6 +79,15 @@ describe('tar archive', () => {
     }
   });
 
+  it('gives many small files in few large parts', async () => {
+    const members = Array.from({ length: 2000 }, (_, index) =>
+      contentMember(`f${index}`, Buffer.from('x'), false),
+    );
+    const parts: number[] = [];
+    for await (const part of createArchive(members).open()) parts.push(part.byteLength);
+    assert.ok(parts.length < 10, `${parts.length} parts`);
+  });
+
   it('says where each content lies', async () => {
     const archive = createArchive([folderMember('d'), contentMember('d/f', Buffer.from('content'), false)]);
     const whole = await buffer(archive.open());
