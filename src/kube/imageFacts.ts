@@ -1,6 +1,6 @@
 import type { RegistryClient } from '../oci/client.ts';
 import type { StoredManifest } from '../oci/documents.ts';
-import type { ImageConfig } from '../oci/types.ts';
+import type { ImageConfig, Manifest } from '../oci/types.ts';
 import type { ModelIdentity } from './trace.ts';
 
 /** What an image's own configuration tells about it. */
@@ -13,25 +13,23 @@ export interface ImageFacts {
   readonly commit?: string;
 }
 
-function environmentOf(config: ImageConfig): ReadonlyMap<string, string> {
+function environmentOf(config: ImageConfig): Record<string, string> {
   const pairs = (config.config?.Env ?? []).map((line): [string, string] => {
     const equals = line.indexOf('=');
     return [line.slice(0, equals), line.slice(equals + 1)];
   });
-  return new Map(pairs.filter(([, value]) => value !== ''));
+  return Object.fromEntries(pairs);
 }
 
-/** BuildModelImage tells the application by environment which model it was built with. */
-function modelOf(config: ImageConfig): ModelIdentity {
+/** BuildModelImage names the model in the environment, which the application reads too, and in annotations. */
+function modelOf(config: ImageConfig, manifest: Manifest): ModelIdentity {
   const environment = environmentOf(config);
-  const name = environment.get('MODEL_NAME');
-  const version = environment.get('MODEL_VERSION');
-  const digest = environment.get('MODEL_DIGEST');
-  return {
-    ...(name === undefined ? {} : { name }),
-    ...(version === undefined ? {} : { version }),
-    ...(digest === undefined ? {} : { digest }),
+  const told = { ...manifest.annotations, ...config.config?.Labels };
+  const fact = (name: keyof ModelIdentity): Partial<ModelIdentity> => {
+    const value = environment[`MODEL_${name.toUpperCase()}`] || told[`dev.model-delivery.model.${name}`];
+    return value ? { [name]: value } : {};
   };
+  return { ...fact('name'), ...fact('version'), ...fact('digest') };
 }
 
 /** The facts of an image whose top manifest is known; undefined for an artifact that is no image. */
@@ -50,7 +48,7 @@ export async function imageFacts(
   const commit = config.config?.Labels?.['org.opencontainers.image.revision'];
   return {
     digest: stored.digest,
-    model: modelOf(config),
+    model: modelOf(config, chosen.manifest),
     ...(config.created === undefined ? {} : { created: config.created }),
     ...(commit === undefined ? {} : { commit }),
   };

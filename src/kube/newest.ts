@@ -27,8 +27,9 @@ export interface Choice {
   readonly why: string;
 }
 
-/** Tags of what is stored beside images: model and dependency layers, signatures, attestations. */
-const artifactTag = /^(model|deps|sha256)-|\.(sig|att|sbom)$/;
+/** Tags of what is stored beside images: BuildModelImage's layers and bookkeeping, signatures, attestations. */
+const artifactTag =
+  /^(model|deps)-[0-9a-f]{12}$|^model-delivery-last-build$|^sha256-[0-9a-f]{64}|\.(sig|att|sbom)$/;
 const readAtOnce = 8;
 /** Two requests each: some seconds at a cloud registry. */
 const mostCandidates = 500;

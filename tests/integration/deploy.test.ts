@@ -27,7 +27,7 @@ const images = [
   { tag: '3-crash', modelVersion: 'v3', created: '2026-01-03T00:00:00Z', behaviour: 'crash' },
   { tag: '4-unready', modelVersion: 'v4', created: '2026-01-04T00:00:00Z', behaviour: 'unready' },
   { tag: '5-broken', modelVersion: 'v5', created: '2026-01-05T00:00:00Z', behaviour: 'broken' },
-  { tag: 'model-abcdef', modelVersion: 'v6', created: '2026-12-31T00:00:00Z' },
+  { tag: 'model-0123456789ab', modelVersion: 'v6', created: '2026-12-31T00:00:00Z' },
 ] as const;
 
 describe('DeployToAks on a real cluster', function () {

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import type { RegistryEndpoint } from '../../local/lib/endpoints.ts';
+import { DeliveryError } from '../../src/errors.ts';
+import { chooseImage, type ImagePolicy } from '../../src/kube/newest.ts';
+import { services } from '../support/services.ts';
+import { pushWebImages, registryClient } from '../support/webImage.ts';
+
+const repository = `choose/web-${randomBytes(3).toString('hex')}`;
+
+describe('The choice of an image', () => {
+  let registry: RegistryEndpoint;
+  let digests: string[];
+
+  const choose = (policy: ImagePolicy) =>
+    chooseImage(registryClient(registry, repository), repository, policy);
+
+  before(async function () {
+    this.timeout(300_000);
+    registry = (await services('registry')).registry;
+    digests = await pushWebImages(registry, repository, [
+      { tag: '1.10.0', modelVersion: 'a', created: '2026-03-01T00:00:00Z' },
+      { tag: '1.9.0', modelVersion: 'b', created: '2026-03-09T00:00:00Z' },
+      { tag: '2.0.0-rc.1', modelVersion: 'c', created: '2026-03-02T00:00:00Z' },
+      { tag: 'latest', modelVersion: 'b', created: '2026-03-09T00:00:00Z' },
+      { tag: 'model-0123456789ab', modelVersion: 'd', created: '2027-01-01T00:00:00Z' },
+      { tag: 'model-delivery-last-build', modelVersion: 'e', created: '2027-01-01T00:00:00Z' },
+    ]);
+  });
+
+  it('by time takes what was made last and tells all its tags; helper images are no candidates', async () => {
+    const { chosen, tags, candidates } = await choose({ by: 'newest' });
+    assert.equal(chosen.model.version, 'b');
+    assert.equal(chosen.model.name, 'sentiment');
+    assert.ok(chosen.tag === 'latest' || chosen.tag === '1.9.0');
+    assert.equal(candidates.length, 4);
+    assert.ok(tags.includes(chosen.tag));
+  });
+
+  it('by version takes the highest, no pre-release', async () => {
+    const { chosen } = await choose({ by: 'semver' });
+    assert.equal(chosen.tag, '1.10.0');
+    assert.equal(chosen.digest, digests[0]);
+  });
+
+  it('by the tag counts numbers as numbers', async () => {
+    const { chosen } = await choose({ by: 'regex', tagFilter: /^1\.(\d+)\.0$/ });
+    assert.equal(chosen.tag, '1.10.0');
+  });
+
+  it('is refused when nothing fits, with tags that are there', async () => {
+    await assert.rejects(choose({ by: 'newest', tagFilter: /^release-/ }), (error: unknown) => {
+      assert.ok(error instanceof DeliveryError);
+      assert.equal(error.code, 'NO_IMAGE_CANDIDATE');
+      assert.match(error.remedy, /It has 6 tags, for example/);
+      return true;
+    });
+  });
+});
