@@ -1,4 +1,4 @@
-import { retry } from '../http/retry.ts';
+import { type RetryAdvice, retry } from '../http/retry.ts';
 import { adviseRegistry, RegistryRefusal } from './failure.ts';
 import {
   type BlobSource,
@@ -30,6 +30,10 @@ function isLostSession(error: unknown): boolean {
   return error instanceof RegistryRefusal && (error.status === 416 || error.status === 404);
 }
 
+function advise(error: unknown): RetryAdvice {
+  return isLostSession(error) ? { temporary: true } : adviseRegistry(error);
+}
+
 /**
  * Pushes one blob: mounted where it can be, else sent by POST, one PATCH and PUT. After a failure the registry
  * is asked how much it has, and only the rest is sent again.
@@ -43,12 +47,14 @@ export async function pushBlob(
 ): Promise<'mounted' | 'uploaded'> {
   let session: Session | undefined;
   let failedBefore = false;
+  let furthest = 0;
 
   const attempt = async (): Promise<'mounted' | 'uploaded'> => {
     // The registry may have finished although its answer was lost.
     const digest = failedBefore ? knownDigest(blob, session) : undefined;
     if (digest !== undefined && (await statBlob(transport, target, digest)) !== undefined) return 'uploaded';
     if (session !== undefined) session = await progressOf(transport, target, session);
+    furthest = Math.max(furthest, session?.offset ?? 0);
     if (session === undefined) {
       const started = await start(transport, target, blob);
       if (started === 'mounted') return started;
@@ -59,16 +65,27 @@ export async function pushBlob(
     return 'uploaded';
   };
 
-  return retry(attempt, {
-    attempts,
-    signal: control.signal,
-    advise: (error) => {
-      failedBefore = true;
-      // What this registry says of its position is not to be trusted then (Azure/acr#866).
-      if (error instanceof RegistryRefusal && error.status === 416) session = undefined;
-      return isLostSession(error) ? { temporary: true } : adviseRegistry(error);
-    },
-    onRetry: (error, delayMs) =>
-      control.onRetry?.(error instanceof Error ? error.message : String(error), delayMs),
-  });
+  const attemptSeveral = (): Promise<'mounted' | 'uploaded'> =>
+    retry(attempt, {
+      attempts,
+      signal: control.signal,
+      advise: (error) => {
+        failedBefore = true;
+        // What this registry says of its position is not to be trusted then (Azure/acr#866).
+        if (error instanceof RegistryRefusal && error.status === 416) session = undefined;
+        return advise(error);
+      },
+      onRetry: (error, delayMs) =>
+        control.onRetry?.(error instanceof Error ? error.message : String(error), delayMs),
+    });
+
+  for (;;) {
+    const reached = furthest;
+    try {
+      return await attemptSeveral();
+    } catch (error) {
+      // A large blob on a poor line: it may fail as often as it likes while it gets on.
+      if (!advise(error).temporary || furthest === reached) throw error;
+    }
+  }
 }

@@ -90,6 +90,15 @@ describe('BuildModelImage when the registry fails', function () {
     });
   });
 
+  it('gets a large layer through a line that breaks again and again', async () => {
+    const isLarge = (seen: SeenRequest): boolean =>
+      isPatch(seen) && Number(seen.headers['content-length']) > mebibyte;
+    await build(times(8, isLarge, { kind: 'cut', afterBytes: 2.5 * mebibyte }), ({ seen, error }) => {
+      assert.equal(error, undefined);
+      assert.equal(seen.filter(isLarge).length >= 8, true);
+    });
+  });
+
   for (const status of [500, 503, 416, 404]) {
     it(`starts a layer again when its upload is answered ${status}`, async () => {
       await build(times(2, isPatch, { kind: 'status', status }), ({ error }) =>

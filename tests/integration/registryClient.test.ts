@@ -5,6 +5,7 @@ import { createRegistryClient, type RegistryClient } from '../../src/oci/client.
 import { digestOf } from '../../src/oci/documents.ts';
 import type { BlobSource } from '../../src/oci/session.ts';
 import { mediaTypes } from '../../src/oci/types.ts';
+import { type SeenRequest, withFaultProxy } from '../support/faultProxy.ts';
 import { services } from '../support/services.ts';
 
 const platform = { os: 'linux', architecture: 'amd64' };
@@ -103,6 +104,31 @@ describe('registry client on a real registry', () => {
       remedy: /client\/near/,
     });
     assert.equal(await client.findManifest('client/naer', 'x'), undefined);
+  });
+
+  it('never shows its credentials to another address that a blob is redirected to', async () => {
+    const blob = blobOf(randomBytes(1000));
+    await clientOf({ pushTo: 'client/redirect' }).pushBlob('client/redirect', blob);
+    const read = async (client: RegistryClient): Promise<void> => {
+      for await (const part of client.readBlob('client/redirect', blob.digest))
+        assert.ok(part.byteLength > 0);
+    };
+    await withFaultProxy(
+      registry.url,
+      () => undefined,
+      async (elsewhere) => {
+        const redirect = (seen: SeenRequest) =>
+          seen.path.includes('/blobs/') && seen.headers.authorization !== undefined
+            ? { kind: 'status' as const, status: 307, headers: { location: `${elsewhere.url}${seen.path}` } }
+            : undefined;
+        await withFaultProxy(registry.url, redirect, async ({ url }) => {
+          // The real registry behind the other address asks for credentials, and does not get them.
+          await assert.rejects(read(clientOf({ url })), { code: 'REGISTRY_UNAUTHORIZED' });
+        });
+        assert.ok(elsewhere.seen.length > 0);
+        assert.ok(elsewhere.seen.every((seen) => seen.headers.authorization === undefined));
+      },
+    );
   });
 
   it('says that the password is wrong, and does not show it', async () => {
