@@ -1,9 +1,6 @@
 import { DeliveryError } from '../errors.ts';
 import { writingTo } from '../files/errors.ts';
 import { sha256OfFile } from '../files/hash.ts';
-import { requireSpace } from '../files/space.ts';
-import { formatBytes } from '../report/format.ts';
-import { byteProgress } from '../report/progress.ts';
 import {
   alone,
   type Delivered,
@@ -13,15 +10,14 @@ import {
   requireDigest,
 } from './delivery.ts';
 import { createLock, type LockedFile, type ModelLock } from './lock.ts';
+import { keepInCache, type Received, receiveMissing } from './receive.ts';
 import type { Finding } from './scan/content.ts';
 import { inspectModel } from './scan/model.ts';
 import { prepareFolder } from './target/folder.ts';
 import { install, removePartials } from './target/install.ts';
 import { finalPath, partialPath, requireSafePaths } from './target/paths.ts';
 import { beginSession, endSession, ownedFiles, readState, type TargetState } from './target/state.ts';
-import type { WantedFile } from './transfer/arrival.ts';
 import { hasProgress, removeJournal } from './transfer/journal.ts';
-import { fetchSet } from './transfer/set.ts';
 
 /** The file with its hash if its final name holds the right bytes already: size alone proves nothing. */
 async function present(
@@ -35,45 +31,6 @@ async function present(
   const actual = await sha256OfFile(finalPath(folder, file.path), signal).catch(() => undefined);
   signal.throwIfAborted();
   return actual === sha256 ? { ...file, sha256 } : undefined;
-}
-
-/** Files that have arrived, and the bytes that moved for them. */
-interface Received {
-  readonly files: readonly LockedFile[];
-  readonly bytes: number;
-}
-
-async function receiveAll(
-  plan: DeliveryPlan,
-  missing: readonly LockedFile[],
-  { store, log, signal }: DeliveryContext,
-): Promise<Received> {
-  const { folder, resolved, md5 } = plan;
-  const total = missing.reduce((sum, file) => sum + file.size, 0);
-  let bytes = 0;
-  const files = await fetchSet({
-    store,
-    folder,
-    signal,
-    fingerprint: resolved.fingerprint,
-    files: missing.map((locked): WantedFile => {
-      const stored = md5.get(locked.path);
-      return { locked, ...(stored !== undefined && { md5: stored }) };
-    }),
-    async begin(totalBytes) {
-      bytes = totalBytes;
-      await requireSpace(folder, totalBytes);
-      if (totalBytes < total) {
-        log.info(
-          `An interrupted run left ${formatBytes(total - totalBytes)} of this version: only the rest is fetched.`,
-        );
-      }
-      return byteProgress({ what: `Fetching ${resolved.name} ${resolved.version}`, totalBytes, log });
-    },
-    onRetry: (file, error) =>
-      log.info(`Reading '${file.path}' again: ${error instanceof Error ? error.message : String(error)}`),
-  });
-  return { files, bytes };
 }
 
 /** After these failures what has arrived is of no use to the next run. */
@@ -118,8 +75,7 @@ async function receiveVerified(
 ): Promise<Verified> {
   const { folder, resolved } = plan;
   try {
-    const received =
-      stock.missing.length === 0 ? { files: [], bytes: 0 } : await receiveAll(plan, stock.missing, context);
+    const received = await receiveMissing(plan, stock.missing, context);
     const lock = createLock({ ...resolved, files: [...stock.reused, ...received.files] });
     requireDigest(lock, plan.expectedDigest);
     const located = [
@@ -146,8 +102,7 @@ async function receiveVerified(
  * Makes the target folder hold exactly the resolved version: files that are there already are verified and
  * kept, the others arrive beside their final names and take them only when all of them are right.
  * Throws PATH_UNSAFE, TARGET_UNWRITABLE, DISK_FULL, MODEL_CHANGED, MODEL_CORRUPT, DIGEST_MISMATCH,
- * CONTENT_UNSAFE or the
- * store's error; the final names then are as they were, and what has arrived is kept for the next run if it is
+ * CONTENT_UNSAFE or the store's error; the final names then are as they were, and what has arrived is kept for the next run if it is
  * of use to it.
  */
 export async function deliverModel(plan: DeliveryPlan, context: DeliveryContext): Promise<Delivered> {
@@ -171,6 +126,7 @@ async function bring(plan: DeliveryPlan, context: DeliveryContext): Promise<Deli
     const arrived = received.files.map((file) => file.path);
     await install({ folder, state, lock, arrived, kept: new Set(resolved.files.map((file) => file.path)) });
   }
+  await keepInCache(plan, received.files, context.log);
   const changed = state.lock?.fingerprint !== resolved.fingerprint;
   return {
     lock,

@@ -18,6 +18,8 @@ export interface DeliveryPlan {
   readonly expectedDigest?: string;
   /** What is done about content that runs code when it is loaded. */
   readonly scan: ScanMode;
+  /** A folder that runs share, and its limit in bytes. */
+  readonly cache?: { readonly folder: string; readonly limit: number };
 }
 
 export interface DeliveryContext {

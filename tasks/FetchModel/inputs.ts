@@ -55,6 +55,8 @@ export const fields = {
   onChange: choice(['restart', 'fail'], 'restart'),
   mode: choice(['download', 'resolve'], 'download'),
   targetFolder: path(),
+  cacheFolder: path(),
+  cacheLimit: integer({ min: 1, max: 100_000, defaultValue: 50, unit: 'GiB' }),
   expectedDigest: text(),
   scan: choice(['warn', 'fail', 'off'], 'warn'),
 };
@@ -74,6 +76,8 @@ export interface FetchInputs {
   readonly targetFolder: string;
   readonly expectedDigest?: string;
   readonly scan: ScanMode;
+  /** A folder that runs share, and its limit in bytes. */
+  readonly cache?: { readonly folder: string; readonly limit: number };
 }
 
 /** The value of a secret input, registered for masking before anything else sees it. */
@@ -152,6 +156,9 @@ export function readFetchInputs(host: Host): FetchInputs {
     onChange: raw.onChange,
     scan: raw.scan,
     targetFolder: raw.targetFolder ?? join(workspace, 'model'),
+    ...(raw.cacheFolder !== undefined && {
+      cache: { folder: raw.cacheFolder, limit: raw.cacheLimit * 1024 ** 3 },
+    }),
     ...(raw.expectedDigest !== undefined && { expectedDigest: checkedDigest(raw.expectedDigest) }),
   };
 }

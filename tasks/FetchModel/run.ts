@@ -45,6 +45,7 @@ function planOf(inputs: FetchInputs, resolved: ModelLock, selection: Selection):
     md5: new Map(md5),
     folder: inputs.targetFolder,
     scan: inputs.scan,
+    ...(inputs.cache !== undefined && { cache: inputs.cache }),
     ...(inputs.expectedDigest !== undefined && { expectedDigest: inputs.expectedDigest }),
   };
 }

@@ -59,7 +59,8 @@ describe('FetchModel', () => {
         ]);
         assert.equal(await readFile(join(folder, 'model', 'model.onnx'), 'utf8'), 'two');
         const log = said.lines.join('\n');
-        assert.match(log, /> 2\.0 .*\n {2}10\.0 /);
+        assert.match(log, /> 2\.0 /);
+        assert.match(log, /^ {2}10\.0 /m);
         assert.match(log, /Chosen: 2\.0, because its newest file, of .* is the newest of 4 version\(s\)/);
         assert.match(log, /1 file\(s\) beside the version folders/);
       }));
@@ -320,6 +321,31 @@ describe('FetchModel', () => {
       const exact = { ...inputs, versionPolicy: 'exact', version: '2.0' };
       assert.equal((await failureOf({ ...exact, readyFile: '_SUCCESS' })).code, 'VERSION_INCOMPLETE');
       assert.equal((await fetchModel(exact)).outputs.get('modelVersion'), '2.0');
+    }));
+
+  it('takes from the cache what another run fetched, and fetches again what was damaged there', () =>
+    withFolder(async (folder) => {
+      const container = await newContainer(storage);
+      await publish(container, { 'm/1/a.bin': 'content a', 'm/1/b.bin': 'content b' });
+      const cacheFolder = join(folder, 'cache');
+      const into = (target: string) => ({
+        ...keyInputs(storage, container.containerName, join(folder, target)),
+        model: 'm',
+        cacheFolder,
+      });
+      await fetchModel(into('one'));
+      const second = await fetchModel(into('two'));
+      assert.match(second.lines.join('\n'), /2 file\(s\) come from the cache/);
+      assert.match(second.lines.join('\n'), /no bytes moved/);
+      assert.equal(await readFile(join(folder, 'two', 'a.bin'), 'utf8'), 'content a');
+      const [damaged = ''] = (await filesBelow(cacheFolder)).filter((file) =>
+        file.includes(sha256('content a')),
+      );
+      await writeFile(join(cacheFolder, damaged), 'content X');
+      const third = await fetchModel(into('three'));
+      assert.match(third.lines.join('\n'), /9 B fetched, 9 B already there/);
+      assert.equal(await readFile(join(folder, 'three', 'a.bin'), 'utf8'), 'content a');
+      assert.equal(await readFile(join(cacheFolder, damaged), 'utf8'), 'content a');
     }));
 
   it('warns of content that runs code, or leaves nothing of it when it is told to fail', () =>

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { repositoryRoot } from '../../local/lib/context.ts';
@@ -134,7 +134,10 @@ describe('the FetchModel process', () => {
     withFolder(async (folder) => {
       const target = join(folder, 'model');
       const inputs = { ...keyInputs(storage, container.containerName, target), model: 'm' };
-      const outputs = await Promise.all([1, 2].map(() => finished(start(inputs, folder))));
+      // Each agent has a temporary folder of its own.
+      const agents = [join(folder, 'agent1'), join(folder, 'agent2')];
+      await Promise.all(agents.map((agent) => mkdir(agent)));
+      const outputs = await Promise.all(agents.map((agent) => finished(start(inputs, agent))));
       for (const output of outputs) assert.match(output, /task\.complete result=Succeeded/);
       assert.equal(outputs.filter((output) => output.includes('no bytes moved')).length, 1);
       await holdsTheModel(target);
