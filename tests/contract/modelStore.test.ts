@@ -1,9 +1,12 @@
 import { openAzureBlobStore } from '../../src/model/azureBlob/store.ts';
 import { openHttpStore } from '../../src/model/http/store.ts';
+import { openOciStore } from '../../src/model/oci/store.ts';
+import type { Descriptor } from '../../src/oci/types.ts';
+import { type ModelShape, modelRepository } from '../support/artifacts.ts';
 import { newContainer, publish } from '../support/blobs.ts';
 import { startNginx } from '../support/nginx.ts';
 import { services } from '../support/services.ts';
-import { behavesAsModelStore } from './modelStore.ts';
+import { behavesAsModelStore, type StoreUnderTest } from './modelStore.ts';
 
 behavesAsModelStore('azureBlob', async () => {
   const { storage } = await services('storage');
@@ -50,3 +53,38 @@ behavesAsModelStore('http', async () => {
     close: nginx.close,
   };
 });
+
+/** `m/<tag>/<path>`: each file that is put pushes its tag anew with all its files. */
+async function openRegistry(shape: ModelShape): Promise<StoreUnderTest> {
+  const { registry } = await services('registry');
+  const models = modelRepository(registry, shape);
+  const tags = new Map<string, Map<string, Uint8Array>>();
+  const pushed = new Map<string, readonly Descriptor[]>();
+  const split = (name: string) => {
+    const [, tag = '', ...path] = name.split('/');
+    return { tag, path: path.join('/') };
+  };
+  const { signal } = new AbortController();
+  const location = {
+    registryUrl: registry.url,
+    credentials: registry,
+    repository: models.repository,
+    model: 'm',
+  };
+  return {
+    store: openOciStore(location, { signal, userAgent: 'model-delivery-tests' }),
+    keeps: ['overwritten'],
+    async put(name, content) {
+      const { tag, path } = split(name);
+      const files = tags.get(tag) ?? new Map<string, Uint8Array>();
+      tags.set(tag, files.set(path, content));
+      pushed.set(tag, await models.put(tag, files));
+    },
+    async remove(name) {
+      for (const { digest } of pushed.get(split(name).tag) ?? []) await models.deleteBlob(digest);
+    },
+  };
+}
+
+behavesAsModelStore('oci, an artifact', () => openRegistry('artifact'), { versionsOnly: true });
+behavesAsModelStore('oci, a model image', () => openRegistry('image'), { versionsOnly: true });
