@@ -1,7 +1,7 @@
 import { isRecord, type KubeObject } from './objects.ts';
 import { type Change, comparable } from './plan.ts';
 
-const shownCharacters = 100;
+const shownCharacters = 160;
 const shownLines = 40;
 
 function shown(value: unknown): string {

@@ -74,22 +74,28 @@ export function deadlineProblem(view: View, seconds: number): RolloutProblem {
   return { kind: 'deadline', message: `${time}: ${why}`, ...(pod === undefined ? {} : { pod }) };
 }
 
+/** How many pods wait for what, for example `2 waiting for a node, 1 running, not ready yet`. */
+function waits(pods: readonly Pod[]): string {
+  const counts = new Map<string, number>();
+  for (const what of pods.map(waitingFor)) {
+    if (what !== undefined) counts.set(what, (counts.get(what) ?? 0) + 1);
+  }
+  return [...counts].map(([what, count]) => `${count} ${what}`).join('; ');
+}
+
 /** One line about the rollout, the same while nothing changes. */
 export function progressLine(view: View): string {
-  if (view.workload === undefined) return 'gone';
-  const { wanted } = workloadState(view.workload);
   const { workload, replicaSets } = view;
+  if (workload === undefined) return 'gone';
   if (workload.kind === 'Deployment' && newReplicaSet(workload, replicaSets) === undefined) return 'begins';
-  const pods = newPods(view.workload, view.replicaSets, view.pods);
+  const { wanted } = workloadState(workload);
+  const pods = newPods(workload, replicaSets, view.pods);
   const ready = pods.filter(isReady).length;
   const staying = view.pods.filter((pod) => pod.metadata.deletionTimestamp === undefined);
   const old = staying.filter((pod) => !pods.some((one) => one.metadata?.uid === pod.metadata.uid)).length;
-  const waits = pods.flatMap((pod) => {
-    const what = waitingFor(pod);
-    return what === undefined ? [] : [`${pod.metadata?.name}: ${what}`];
-  });
-  const ending = old > 0 ? `, ${old} older still serving` : '';
-  return `${ready} of ${wanted} new pods ready${ending}${waits.length > 0 ? ` (${waits.join('; ')})` : ''}`;
+  const serving = old > 0 ? `, ${old} older still serving` : '';
+  const waiting = waits(pods);
+  return `${ready} of ${wanted} new pods ready${serving}${waiting === '' ? '' : ` (${waiting})`}`;
 }
 
 /** What is watched of a workload: itself, its pods, and a Deployment's ReplicaSets. */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import type { ClusterEndpoint, RegistryEndpoint } from '../../local/lib/endpoints.ts';
 import type { ServiceConnection } from '../../src/host/host.ts';
@@ -167,6 +169,38 @@ describe("DeployToAks's way into the cluster", function () {
     assert.match(run.error?.message ?? '', /list, watch pods in namespace .*; list, watch replicasets\.apps/);
     const service = { apiVersion: 'v1', kind: 'Service', namespace: namespace.name, name: 'blind' };
     assert.equal(await namespace.client.get(service, soon()), undefined);
+  });
+
+  it('that is cut again and again goes on until the rollout is complete', async () => {
+    const server = new URL(namespace.access.server);
+    const sockets = new Set<Socket>();
+    const relay = createServer((socket) => {
+      const upstream = connect(Number(server.port), server.hostname);
+      for (const one of [socket, upstream]) {
+        sockets.add(one);
+        one.on('error', () => undefined).on('close', () => sockets.delete(one));
+      }
+      socket.pipe(upstream).pipe(socket);
+    }).listen(0, '127.0.0.1');
+    await once(relay, 'listening');
+    let cuts = 0;
+    const cutting = setInterval(() => {
+      cuts += sockets.size;
+      for (const socket of sockets) socket.destroy();
+    }, 400);
+    try {
+      const { port } = relay.address() as AddressInfo;
+      const kubeconfig = await kubeconfigWith((config) => {
+        for (const { cluster: one } of config.clusters) one.server = `https://127.0.0.1:${port}`;
+      });
+      const run = await deploy({ kubeconfig, appName: 'cut', serviceType: 'ClusterIP', replicas: '3' });
+      assert.equal(run.error, undefined, `${run.error?.message}\n${run.log}`);
+      assert.ok(cuts > 0, 'connections were cut');
+    } finally {
+      clearInterval(cutting);
+      for (const socket of sockets) socket.destroy();
+      relay.close();
+    }
   });
 
   it('to a server that is not there ends with its address', async () => {

@@ -174,7 +174,7 @@ describe('What people read of a rollout', () => {
     const seen = view({}, pod('1', ready), pod('2', container({ waiting: { reason: 'ContainerCreating' } })));
     assert.equal(
       progressLine(seen),
-      '0 of 2 new pods ready, 1 older still serving (web-2-x: pulling the image and starting)',
+      '0 of 2 new pods ready, 1 older still serving (1 pulling the image and starting)',
     );
   });
 
