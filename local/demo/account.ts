@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { PipelineResult } from '../agent/results.ts';
+import type { RunningPod } from './pods.ts';
 import type { Prediction } from './prediction.ts';
 
 /** A step of a pipeline, as the account tells it. */
@@ -44,10 +45,13 @@ export interface DeploymentDocument {
 
 /** One trip through both pipelines: what `--json` writes. */
 export interface RoundAccount {
+  /** The run that made the image, and the commit that it built. */
+  readonly build: { readonly run: string; readonly commit: string };
   readonly steps: readonly StepAccount[];
   readonly model: ModelDocument;
   readonly image: ImageDocument;
   readonly deployment: DeploymentDocument;
+  readonly pods: readonly RunningPod[];
   readonly prediction: Prediction;
 }
 

@@ -32,6 +32,8 @@ export function printRound(say: Say, round: RoundAccount): void {
     `  ${prediction.right ? '✓ right' : '✗ WRONG'}: model ${prediction.modelVersion} answers '${prediction.expected.label}'`,
   );
   say('\nWhere it came from');
-  say(`  pod of ${name} → image ${shortDigest(image.digest)} → model ${shortDigest(model.digest ?? '')}`);
+  say(`  pod ${round.pods.map((pod) => pod.name).join(', ')}`);
+  say(`  → image ${shortDigest(image.digest)} → model ${model.version}, ${shortDigest(model.digest ?? '')}`);
   say(`  → blob ${largest?.name ?? ''} (ETag ${largest?.etag ?? ''})`);
+  say(`  → commit ${round.build.commit.slice(0, 12)}, run ${round.build.run}`);
 }

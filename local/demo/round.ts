@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { runPipeline } from '../agent/index.ts';
 import type { PipelineResult } from '../agent/results.ts';
 import { repositoryRoot } from '../lib/context.ts';
-import type { RegistryEndpoint, StorageEndpoint } from '../lib/endpoints.ts';
+import type { ClusterEndpoint, RegistryEndpoint, StorageEndpoint } from '../lib/endpoints.ts';
 import {
   type DeploymentDocument,
   documentOf,
@@ -13,12 +13,14 @@ import {
 } from './account.ts';
 import { connectionNames } from './connections.ts';
 import { modelContainer } from './models.ts';
+import { type RunningPod, runningPods } from './pods.ts';
 import { predict } from './prediction.ts';
 
 /** What both pipelines run with: the values a user writes at the top of the two files. */
 export interface RoundSetting {
   readonly storage: StorageEndpoint;
   readonly registry: RegistryEndpoint;
+  readonly cluster: ClusterEndpoint;
   readonly connectionsFile: string;
   readonly vsix: string;
   /** Node that runs the tasks; the one that runs this when absent. */
@@ -66,6 +68,13 @@ function mustSucceed(result: PipelineResult): void {
   );
 }
 
+function mustRun(pods: readonly RunningPod[], image: ImageDocument): void {
+  const other = pods.filter((pod) => !pod.image.endsWith(image.digest));
+  if (pods.length > 0 && other.length === 0) return;
+  const found = pods.map((pod) => `${pod.name} runs ${pod.image}`).join('\n') || 'no pod runs';
+  throw new Error(`The pods do not run the image that was pushed (${image.digest}):\n${found}`);
+}
+
 /** The article's flow once: commit pipeline, nightly release, a user's request. Throws when a step failed. */
 export async function runRound(setting: RoundSetting): Promise<RoundAccount> {
   const build = await runExamplePipeline(setting, 'azure-pipelines.yml');
@@ -75,11 +84,15 @@ export async function runRound(setting: RoundSetting): Promise<RoundAccount> {
   const model = await documentOf<ModelDocument>(build, 'model-delivery.model');
   const image = await documentOf<ImageDocument>(build, 'model-delivery.image');
   const deployment = await documentOf<DeploymentDocument>(release, 'model-delivery.deployment');
+  const pods = await runningPods(setting.cluster.kubeconfig, deployment.namespace);
+  mustRun(pods, image);
   return {
+    build: { run: build.buildNumber, commit: build.sourceVersion },
     steps: [...stepsOf(build), ...stepsOf(release)],
     model,
     image,
     deployment,
+    pods,
     prediction: await predict(deployment.endpointUrl, model.version),
   };
 }

@@ -17,5 +17,13 @@ export async function setTheStage(context: LocalContext, signal: AbortSignal): P
   }
   await ensureBaseImage(context, registry);
   const connectionsFile = await writeConnections(context, { registry, cluster });
-  return { storage, registry, connectionsFile, vsix, signal, workFolder: join(context.stateFolder, 'agent') };
+  return {
+    storage,
+    registry,
+    cluster,
+    connectionsFile,
+    vsix,
+    signal,
+    workFolder: join(context.stateFolder, 'agent'),
+  };
 }

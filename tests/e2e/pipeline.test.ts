@@ -6,7 +6,6 @@ import { writeConnections } from '../../local/demo/connections.ts';
 import { publishedModels, publishModel } from '../../local/demo/models.ts';
 import { type RoundSetting, runRound } from '../../local/demo/round.ts';
 import { ensureNode } from '../../local/toolchain/node.ts';
-import { runningImages } from '../support/cluster.ts';
 import { services, testContext } from '../support/services.ts';
 import { builtExtension } from '../support/vsix.ts';
 
@@ -21,16 +20,15 @@ async function allText(folder: string): Promise<string> {
 describe("the article's pipeline, through the packaged extension", function () {
   this.timeout(20 * minutes);
   let setting: RoundSetting;
-  let kubeconfig: string;
 
   before(async () => {
     const context = await testContext();
     const { storage, registry, cluster } = await services('storage', 'registry', 'cluster');
     await ensureBaseImage(context, registry);
-    kubeconfig = cluster.kubeconfig;
     setting = {
       storage,
       registry,
+      cluster,
       connectionsFile: await writeConnections(context, { registry, cluster }),
       vsix: await builtExtension(),
       workFolder: join(context.stateFolder, 'agent'),
@@ -54,9 +52,8 @@ describe("the article's pipeline, through the packaged extension", function () {
       assert.equal(round.prediction.right, true, JSON.stringify(round.prediction));
       assert.equal(round.deployment.image, round.image.reference);
       assert.equal(round.deployment.readyReplicas, 2);
-      const running = await runningImages(kubeconfig, round.deployment.namespace);
-      assert.ok(running.length >= 2);
-      for (const image of running) assert.match(image, new RegExp(`${round.image.digest}$`));
+      assert.ok(round.pods.length >= 2);
+      for (const { image } of round.pods) assert.match(image, new RegExp(`${round.image.digest}$`));
     });
   }
 

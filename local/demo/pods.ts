@@ -5,8 +5,20 @@ import { createClient } from '../../src/kube/apiClient.ts';
 import { readKubeconfig } from '../../src/kube/kubeconfig.ts';
 import { createTransport } from '../../src/kube/transport.ts';
 
-/** The image IDs of the containers that run in a namespace, as the kubelet reports them: `name@sha256:…`. */
-export async function runningImages(kubeconfig: string, namespace: string): Promise<string[]> {
+/** A pod that runs, and what it runs. */
+export interface RunningPod {
+  readonly name: string;
+  /** Image ID as the kubelet reports it: `name@sha256:…`. */
+  readonly image: string;
+}
+
+function runningImages(pod: Pod): string[] {
+  const statuses = pod.status?.containerStatuses ?? [];
+  return statuses.filter((status) => status.state?.running !== undefined).map((status) => status.imageID);
+}
+
+/** The running containers of a namespace's pods, those on their way out excepted. */
+export async function runningPods(kubeconfig: string, namespace: string): Promise<RunningPod[]> {
   const access = await readKubeconfig({
     content: await readFile(kubeconfig, 'utf8'),
     folder: dirname(kubeconfig),
@@ -16,10 +28,9 @@ export async function runningImages(kubeconfig: string, namespace: string): Prom
   try {
     const pods = { apiVersion: 'v1', kind: 'Pod', namespace };
     const { items } = await client.list(pods, AbortSignal.timeout(10_000));
-    const statuses = items
+    return items
       .filter((item) => item.metadata.deletionTimestamp === undefined)
-      .flatMap((item) => (item as Pod).status?.containerStatuses ?? []);
-    return statuses.filter((status) => status.state?.running !== undefined).map((status) => status.imageID);
+      .flatMap((item) => runningImages(item as Pod).map((image) => ({ name: item.metadata.name, image })));
   } finally {
     await client.close();
   }
