@@ -1,7 +1,8 @@
 import { RestError } from '@azure/storage-blob';
 import { DeliveryError } from '../../errors.ts';
-import { isTemporaryNetworkError, isTemporaryStatus, parseRetryAfter } from '../../http/retry.ts';
+import { isTemporaryStatus, parseRetryAfter } from '../../http/retry.ts';
 import { StoreBusyError } from '../store.ts';
+import { isNetworkError, unreachable } from '../storeFailure.ts';
 import type { AzureBlobLocation } from './location.ts';
 import { refusedAccess } from './refused.ts';
 
@@ -16,39 +17,6 @@ function serviceSentence(error: RestError): Error {
   return new Error(
     `${sentence} (HTTP ${error.statusCode}${error.code === undefined ? '' : `, ${error.code}`})`,
   );
-}
-
-/** What stands at the bottom of the causes: the socket's or the resolver's own error. */
-function networkCause(error: Error): Error {
-  let bottom = error;
-  while (bottom.cause instanceof Error) bottom = bottom.cause;
-  return new Error(bottom.message || serviceCode(error));
-}
-
-const certificateCodes = /^(CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS|HOSTNAME_MISMATCH)/;
-
-function unreachable(error: Error, location: AzureBlobLocation): DeliveryError {
-  const { host } = new URL(location.endpoint);
-  const code = serviceCode(error);
-  if (certificateCodes.test(code)) {
-    return new DeliveryError({
-      code: 'STORAGE_UNTRUSTED',
-      side: 'storage',
-      message: `The certificate that ${host} showed is not trusted by this agent.`,
-      remedy: 'Give the agent the authority that signed it (config --sslcacert, or NODE_EXTRA_CA_CERTS).',
-      cause: networkCause(error),
-    });
-  }
-  const unknownName = code === 'ENOTFOUND' || code === 'EAI_AGAIN';
-  return new DeliveryError({
-    code: 'STORAGE_UNREACHABLE',
-    side: 'storage',
-    message: `The model storage ${location.endpoint} ${unknownName ? 'has a host name that this agent cannot resolve' : 'cannot be reached from this agent'}.`,
-    remedy: unknownName
-      ? "Check the spelling of 'storageAccount' or 'blobEndpoint'; for a private endpoint, check the agent's DNS."
-      : 'Check that the endpoint is right and that the agent may reach it: network, proxy, private endpoint.',
-    cause: networkCause(error),
-  });
 }
 
 function busy(error: RestError, location: AzureBlobLocation): DeliveryError {
@@ -77,8 +45,10 @@ export function explainedError(error: unknown, location: AzureBlobLocation): unk
   if (error instanceof DeliveryError || !(error instanceof Error) || error.name === 'AbortError')
     return error;
   if (!(error instanceof RestError) || error.statusCode === undefined) {
-    const network = error instanceof RestError || isTemporaryNetworkError(error) || serviceCode(error) !== '';
-    return network ? unreachable(error, location) : error;
+    // The quotation marks of the remedy go around both names.
+    return error instanceof RestError || isNetworkError(error)
+      ? unreachable(error, location.endpoint, "storageAccount' or 'blobEndpoint")
+      : error;
   }
   const status = error.statusCode;
   const hidden = status === 404 && location.credential.kind === 'anonymous';

@@ -14,6 +14,7 @@ import {
   type ReadOptions,
   type StoredFile,
 } from '../store.ts';
+import { bodyOf } from '../storeFailure.ts';
 import { explainedError, serviceCode } from './errors.ts';
 import type { AzureBlobLocation } from './location.ts';
 
@@ -136,25 +137,6 @@ async function listChildren(access: Access, prefix: string, signal: AbortSignal)
   return [...folders, ...files].sort();
 }
 
-function interrupted(file: PinnedFile, cause: unknown): DeliveryError {
-  return new DeliveryError({
-    code: 'STORAGE_INTERRUPTED',
-    side: 'storage',
-    message: `The connection broke while '${file.name}' was read.`,
-    remedy: 'Run again; if it repeats, look for a proxy or firewall that cuts long connections.',
-    cause,
-  });
-}
-
-async function* bodyOf(body: NodeJS.ReadableStream, file: PinnedFile, signal: AbortSignal) {
-  try {
-    for await (const piece of body) yield piece as Uint8Array;
-  } catch (error) {
-    signal.throwIfAborted();
-    throw interrupted(file, error);
-  }
-}
-
 /** Header form of an ETag: listings of this service leave the quotation marks out. */
 function quoted(etag: string): string {
   return etag.startsWith('"') || etag.startsWith('W/') ? etag : `"${etag}"`;
@@ -174,7 +156,8 @@ async function readFile(
         maxRetryRequests: 0,
       });
     if (response.readableStreamBody === undefined) throw new Error('the answer has no body');
-    return bodyOf(response.readableStreamBody, file, options.signal);
+    const part = { skip: 0, take: options.length ?? file.size - (options.offset ?? 0) };
+    return bodyOf(response.readableStreamBody, part, file, options.signal);
   } catch (error) {
     if (serviceCode(error) === 'ConditionNotMet' || serviceCode(error) === 'BlobNotFound') {
       throw modelChanged(file, error);
