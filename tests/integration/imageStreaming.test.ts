@@ -72,7 +72,7 @@ describe('BuildModelImage with a model that was only resolved', function () {
   });
 
   it('reads on where the connection to the source broke', async () => {
-    const content = randomBytes(8 * mebibyte);
+    const content = randomBytes(40 * mebibyte);
     let faults = 2;
     const rule = ({ method, path }: { method: string; path: string }) =>
       method === 'GET' && path.endsWith('weights.bin') && faults-- > 0
