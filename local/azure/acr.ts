@@ -1,0 +1,103 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { request as forward, type IncomingMessage, type ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import type { LocalIdentity } from '../identity/index.ts';
+import { startServer } from '../identity/server.ts';
+import type { LocalContext } from '../lib/context.ts';
+import { startDaemon, stopDaemon } from '../lib/daemon.ts';
+import { freePort } from '../lib/ports.ts';
+import { registryBinary } from '../toolchain/registry.ts';
+import { type AcrSettings, acrIssuer, createAcrTokenService } from './acrTokens.ts';
+
+const daemon = 'acr-registry';
+
+/** A registry that signs in as Azure's do: distribution's registry behind the token service, one HTTPS address. */
+export interface LocalAcr {
+  /** Scheme and host of the login server. */
+  readonly url: string;
+  readonly settings: AcrSettings;
+  /** Every request so far: method and path with query. */
+  readonly requests: readonly string[];
+  close(): Promise<void>;
+}
+
+/** Passes everything but the token service on to the registry, which verifies the tokens. */
+function passTo(port: number): (request: IncomingMessage, response: ServerResponse) => boolean {
+  return (request, response) => {
+    if (request.url?.startsWith('/oauth2/')) return false;
+    const { method, url, headers } = request;
+    const sent = forward(
+      { host: '127.0.0.1', port, method, path: url, headers: { ...headers, 'x-forwarded-proto': 'https' } },
+      (answer) => {
+        response.writeHead(answer.statusCode ?? 502, answer.headers);
+        answer.pipe(response);
+      },
+    );
+    sent.on('error', () => response.destroy());
+    request.pipe(sent);
+    return true;
+  };
+}
+
+async function startBackend(
+  context: LocalContext,
+  port: number,
+  loginServer: string,
+  keys: unknown,
+): Promise<void> {
+  const folder = join(context.stateFolder, daemon);
+  await mkdir(folder, { recursive: true });
+  const jwks = join(folder, 'jwks.json');
+  await writeFile(jwks, JSON.stringify(keys));
+  const configuration = {
+    version: 0.1,
+    log: { level: 'info' },
+    storage: { filesystem: { rootdirectory: join(folder, 'data') } },
+    http: { addr: `127.0.0.1:${port}`, relativeurls: true },
+    auth: {
+      token: {
+        realm: `${loginServer}/oauth2/token`,
+        service: new URL(loginServer).host,
+        issuer: acrIssuer,
+        jwks,
+        signingalgorithms: ['RS256'],
+      },
+    },
+  };
+  const file = join(folder, 'config.yml');
+  await writeFile(file, stringify(configuration));
+  await startDaemon(context, {
+    name: daemon,
+    command: await registryBinary(context),
+    args: ['serve', file],
+    env: { PATH: process.env['PATH'], OTEL_TRACES_EXPORTER: 'none' },
+    ready: async () => (await fetch(`http://127.0.0.1:${port}/v2/`)).status === 401,
+  });
+}
+
+/** Starts the registry; the pipeline's application may do everything until `settings` say otherwise. */
+export async function startAcr(context: LocalContext, local: LocalIdentity): Promise<LocalAcr> {
+  const settings: AcrSettings = {
+    grants: [{ objectId: local.application.objectId, repository: '*', actions: ['pull', 'push', 'delete'] }],
+    lifeSeconds: 3600,
+    acceptsResourceManager: true,
+    acceptsOwnAudience: true,
+    admitsNetwork: true,
+  };
+  const port = await freePort();
+  let loginServer = '';
+  const tokens = await createAcrTokenService(local.entra, settings, () => new URL(loginServer).host);
+  const front = await startServer(tokens.answer, await local.authority.issue(), passTo(port));
+  loginServer = front.url;
+  await startBackend(context, port, loginServer, tokens.keys);
+  return {
+    url: front.url,
+    settings,
+    requests: front.requests,
+    close: async () => {
+      await front.close();
+      await stopDaemon(context, daemon);
+    },
+  };
+}

@@ -1,0 +1,72 @@
+import { DeliveryError } from '../errors.ts';
+import type { ClusterAccess } from '../kube/access.ts';
+import { readKubeconfig } from '../kube/kubeconfig.ts';
+import { withoutPlugins } from './aksKubeconfig.ts';
+import { explainAks } from './aksRefused.ts';
+import { type Arm, armPost } from './arm.ts';
+import { scopeFor } from './signIn.ts';
+
+/** One AKS cluster, and as whom to enter it. */
+export interface AksTarget {
+  readonly subscriptionId: string;
+  readonly resourceGroup: string;
+  readonly cluster: string;
+  /** The cluster's own admin instead of the identity; refused where local accounts are disabled. */
+  readonly admin: boolean;
+  /** Asks for the public name of a private cluster's API server. */
+  readonly publicFqdn?: boolean;
+}
+
+/** Oldest version with `format` and `server-fqdn` that every cloud serves. */
+const apiVersion = '2024-05-01';
+
+function pathOf({ subscriptionId, resourceGroup, cluster, admin }: AksTarget): string {
+  const [subscription, group, name] = [subscriptionId, resourceGroup, cluster].map(encodeURIComponent);
+  const action = admin ? 'listClusterAdminCredential' : 'listClusterUserCredential';
+  return `/subscriptions/${subscription}/resourceGroups/${group}/providers/Microsoft.ContainerService/managedClusters/${name}/${action}`;
+}
+
+/** The first kubeconfig of the answer; its values are base64. */
+function kubeconfigOf(answer: Readonly<Record<string, unknown>>): string {
+  const list = answer['kubeconfigs'];
+  const first: unknown = Array.isArray(list) ? list[0] : undefined;
+  const value = typeof first === 'object' && first !== null && 'value' in first ? first.value : undefined;
+  if (typeof value === 'string') return Buffer.from(value, 'base64').toString('utf8');
+  throw new DeliveryError({
+    code: 'AKS_ANSWER_INVALID',
+    side: 'cluster',
+    message: "Azure's resource manager gave no kubeconfig for the cluster.",
+    remedy: 'Check in the portal that the cluster runs.',
+  });
+}
+
+async function listCredential(arm: Arm, target: AksTarget): Promise<string> {
+  try {
+    const query = {
+      ...(target.admin ? {} : { format: 'exec' }),
+      ...(target.publicFqdn === true ? { 'server-fqdn': 'public' } : {}),
+    };
+    return kubeconfigOf(await armPost(arm, { path: pathOf(target), apiVersion, query }));
+  } catch (error) {
+    throw explainAks(error, target);
+  }
+}
+
+/**
+ * The access to an AKS cluster through the resource manager. A cluster that signs in by Entra gets a token for its
+ * server application with each request, renewed by the identity; kubelogin is not needed. Throws AKS_ROLE_MISSING,
+ * AKS_ADMIN_DISABLED, CLUSTER_NOT_FOUND, AZURE_SUBSCRIPTION_NOT_FOUND, ARM_… and IDENTITY_… errors.
+ * https://learn.microsoft.com/rest/api/aks/managed-clusters/list-cluster-user-credentials
+ */
+export async function aksAccess(
+  arm: Arm,
+  target: AksTarget,
+  secret: (value: string) => void,
+): Promise<ClusterAccess> {
+  const { content, usesPlugin, serverId } = withoutPlugins(await listCredential(arm, target));
+  const access = await readKubeconfig({ content, folder: '.', secret });
+  const origin = `AKS cluster '${target.cluster}' in resource group '${target.resourceGroup}'`;
+  if (!usesPlugin) return { ...access, origin };
+  const scope = scopeFor(serverId ?? arm.cloud.aksAudience);
+  return { ...access, origin, token: async () => (await arm.identity.getToken(scope)).token };
+}

@@ -1,0 +1,60 @@
+import { DeliveryError } from '../errors.ts';
+import type { AksTarget } from './aks.ts';
+import { ArmRefusal } from './arm.ts';
+
+interface Words {
+  readonly code: string;
+  readonly message: string;
+  readonly remedy: string;
+}
+
+function missing(refusal: ArmRefusal, target: AksTarget): Words {
+  const { subscriptionId, resourceGroup, cluster } = target;
+  if (refusal.code === 'SubscriptionNotFound') {
+    return {
+      code: 'AZURE_SUBSCRIPTION_NOT_FOUND',
+      message: `Subscription '${subscriptionId}' does not exist, or the identity sees nothing in it.`,
+      remedy:
+        "Check the subscription of the service connection; an identity without any role in it gets this answer too: grant 'Azure Kubernetes Service Cluster User Role' on the cluster.",
+    };
+  }
+  const group = refusal.code === 'ResourceGroupNotFound';
+  return {
+    code: 'CLUSTER_NOT_FOUND',
+    message: group
+      ? `Resource group '${resourceGroup}' does not exist in subscription '${subscriptionId}'.`
+      : `Cluster '${cluster}' does not exist in resource group '${resourceGroup}'.`,
+    remedy: `Correct '${group ? 'resourceGroup' : 'cluster'}' (az aks list --output table shows both names).`,
+  };
+}
+
+function words(refusal: ArmRefusal, target: AksTarget): Words {
+  const role = `Azure Kubernetes Service Cluster ${target.admin ? 'Admin' : 'User'} Role`;
+  if (refusal.status === 403) {
+    return {
+      code: 'AKS_ROLE_MISSING',
+      message: `The identity may not read the ${target.admin ? 'admin' : 'user'} credentials of cluster '${target.cluster}'.`,
+      remedy: `Grant it the role '${role}' on the cluster (az role assignment create); it takes effect within minutes.`,
+    };
+  }
+  if (/disable local accounts|static credential/i.test(refusal.message)) {
+    return {
+      code: 'AKS_ADMIN_DISABLED',
+      message: `Cluster '${target.cluster}' has no admin credentials: its local accounts are disabled.`,
+      remedy: "Leave 'useClusterAdmin' off: the identity then signs in to the cluster by Entra.",
+    };
+  }
+  if (refusal.status === 404) return missing(refusal, target);
+  return {
+    code: 'AKS_REFUSED',
+    message: `Azure's resource manager refused the credentials of cluster '${target.cluster}'.`,
+    remedy: 'Its reason stands above.',
+  };
+}
+
+/** A refusal of the resource manager in words that name the role or the input; other errors stay as they are. */
+export function explainAks(error: unknown, target: AksTarget): unknown {
+  if (!(error instanceof ArmRefusal)) return error;
+  const notFound = error.status === 404;
+  return new DeliveryError({ ...words(error, target), side: notFound ? 'input' : 'identity', cause: error });
+}
