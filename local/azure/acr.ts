@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { request as forward, type IncomingMessage, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
+import { decodeJwt } from 'jose';
 import { stringify } from 'yaml';
 import type { LocalIdentity } from '../identity/index.ts';
 import { startServer } from '../identity/server.ts';
@@ -22,13 +23,26 @@ export interface LocalAcr {
   close(): Promise<void>;
 }
 
+/** Distribution tolerates a minute of clock skew; a token that has ended is taken away, so that it answers 401 at once. */
+function withoutEnded({ authorization, ...rest }: IncomingHttpHeaders): IncomingHttpHeaders {
+  const token = /^Bearer (.+)$/.exec(authorization ?? '')?.[1];
+  const ended = token !== undefined && (decodeJwt(token).exp ?? 0) * 1000 < Date.now();
+  return authorization === undefined || ended ? rest : { ...rest, authorization };
+}
+
 /** Passes everything but the token service on to the registry, which verifies the tokens. */
 function passTo(port: number): (request: IncomingMessage, response: ServerResponse) => boolean {
   return (request, response) => {
     if (request.url?.startsWith('/oauth2/')) return false;
     const { method, url, headers } = request;
     const sent = forward(
-      { host: '127.0.0.1', port, method, path: url, headers: { ...headers, 'x-forwarded-proto': 'https' } },
+      {
+        host: '127.0.0.1',
+        port,
+        method,
+        path: url,
+        headers: { ...withoutEnded(headers), 'x-forwarded-proto': 'https' },
+      },
       (answer) => {
         response.writeHead(answer.statusCode ?? 502, answer.headers);
         answer.pipe(response);
@@ -47,7 +61,7 @@ async function startBackend(
   keys: unknown,
 ): Promise<void> {
   const folder = join(context.stateFolder, daemon);
-  await mkdir(folder, { recursive: true });
+  for (const wanted of [folder, context.logFolder]) await mkdir(wanted, { recursive: true });
   const jwks = join(folder, 'jwks.json');
   await writeFile(jwks, JSON.stringify(keys));
   const configuration = {
@@ -90,7 +104,10 @@ export async function startAcr(context: LocalContext, local: LocalIdentity): Pro
   const tokens = await createAcrTokenService(local.entra, settings, () => new URL(loginServer).host);
   const front = await startServer(tokens.answer, await local.authority.issue(), passTo(port));
   loginServer = front.url;
-  await startBackend(context, port, loginServer, tokens.keys);
+  await startBackend(context, port, loginServer, tokens.keys).catch(async (error: unknown) => {
+    await front.close();
+    throw error;
+  });
   return {
     url: front.url,
     settings,

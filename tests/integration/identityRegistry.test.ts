@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Agent, request } from 'undici';
+import { type LocalAcr, startAcr } from '../../local/azure/acr.ts';
+import { audiences, type LocalIdentity, startIdentity } from '../../local/identity/index.ts';
+import type { LocalContext } from '../../local/lib/context.ts';
+import { createAcrTokens } from '../../src/azure/acr.ts';
+import { azureConnection } from '../../src/azure/connection.ts';
+import { createCredential } from '../../src/azure/credential.ts';
+import { createAuthorizer } from '../../src/oci/auth.ts';
+import { azureServiceConnection, failureText, jobHost, networkOf } from '../support/identity.ts';
+import { withOwnServices } from '../support/ownServices.ts';
+
+interface Opened {
+  readonly local: LocalIdentity;
+  readonly acr: LocalAcr;
+  readonly warnings: readonly string[];
+  readonly secrets: readonly string[];
+  /** Asks the registry as the product's client does; the status it ends with. */
+  ask(method: 'GET' | 'POST', path: string, scope: string): Promise<number>;
+}
+
+async function open(context: LocalContext, use: (opened: Opened) => Promise<void>): Promise<void> {
+  const local = await startIdentity();
+  const acr = await startAcr(context, local).catch(async (error: unknown) => {
+    await local.close();
+    throw error;
+  });
+  const dispatcher = new Agent({ connect: { ca: local.authority.certificate } });
+  try {
+    const { host, said } = jobHost(local);
+    const connection = azureConnection(azureServiceConnection(local, 'workloadIdentity'));
+    const network = networkOf(local);
+    const identity = createCredential(connection, host, network);
+    const tokens = createAcrTokens({ registryUrl: acr.url, connection, identity, host, network });
+    const authorizer = createAuthorizer(new URL(acr.url), undefined, tokens.fetchToken);
+    const ask: Opened['ask'] = async (method, path, scope) => {
+      const send = async (authorization: string | undefined) => {
+        const headers = authorization === undefined ? {} : { authorization };
+        const response = await request(new URL(path, acr.url), { method, headers, dispatcher });
+        await response.body.dump();
+        return response;
+      };
+      const known = authorizer.known(scope);
+      const first = await send(known);
+      if (first.statusCode !== 401) return first.statusCode;
+      const header = await authorizer.answer(first.headers['www-authenticate'], scope, known);
+      return header === undefined ? 401 : (await send(header)).statusCode;
+    };
+    await use({ local, acr, warnings: said.warnings, secrets: said.secrets, ask });
+  } finally {
+    await dispatcher.close();
+    await acr.close();
+    await local.close();
+  }
+}
+
+const push = 'repository:team/app:pull,push';
+const pull = 'repository:team/app:pull';
+const uploads = '/v2/team/app/blobs/uploads/';
+
+describe('signing in to an Azure container registry', function () {
+  this.timeout(120_000);
+  const withAcr = (use: (opened: Opened) => Promise<void>) =>
+    withOwnServices((context) => open(context, use));
+
+  it('gives tokens that the registry verifies, for the scope that is asked for and no more', () =>
+    withAcr(async ({ ask, acr, secrets, warnings }) => {
+      assert.equal(await ask('POST', uploads, push), 202);
+      assert.equal(await ask('GET', '/v2/team/app/tags/list', pull), 404, 'nothing was pushed');
+      assert.deepEqual(
+        acr.requests.filter((line) => line.includes('/oauth2/')),
+        ['POST /oauth2/exchange', 'POST /oauth2/token', 'POST /oauth2/exchange', 'POST /oauth2/token'],
+      );
+      assert.deepEqual(warnings, []);
+      assert.ok(secrets.length >= 6, 'each token of the chain is masked');
+      assert.equal(await ask('POST', '/v2/other/app/blobs/uploads/', push), 401, 'another repository');
+    }));
+
+  it('renews from the start of the chain when all its tokens have ended', () =>
+    withAcr(async ({ ask, acr, local }) => {
+      local.entra.lifeSeconds = 2;
+      acr.settings.lifeSeconds = 2;
+      assert.equal(await ask('POST', uploads, push), 202);
+      await sleep(2200);
+      assert.equal(await ask('POST', uploads, push), 202);
+      assert.equal(local.devops.requests.length, 2);
+    }));
+
+  it('names the role that is missing, to pull and to push', () =>
+    withAcr(async ({ ask, acr, local }) => {
+      const { objectId } = local.application;
+      acr.settings.grants = [{ objectId, repository: 'team/app', actions: ['pull'] }];
+      const pushing = await failureText(ask('POST', uploads, push));
+      assert.equal(pushing.code, 'REGISTRY_ROLE_MISSING');
+      assert.match(pushing.text, /AcrPush.*Container Registry Repository Writer/);
+      acr.settings.grants = [];
+      const pulling = await failureText(ask('GET', '/v2/team/app/tags/list', pull));
+      assert.equal(pulling.code, 'REGISTRY_ROLE_MISSING');
+      assert.match(pulling.text, /AcrPull.*Container Registry Repository Reader/);
+    }));
+
+  it("takes the resource manager's audience only where the registry's own fails, and says so", () =>
+    withAcr(async ({ ask, acr, local, warnings }) => {
+      acr.settings.acceptsOwnAudience = false;
+      assert.equal(await ask('POST', uploads, push), 202);
+      assert.equal(warnings.length, 1);
+      acr.settings.acceptsOwnAudience = true;
+      const [tenant] = local.directory.tenants;
+      assert.ok(tenant);
+      local.directory.tenants[0] = { ...tenant, resources: [audiences.resourceManager] };
+      assert.equal(await ask('GET', '/v2/team/app/tags/list', pull), 404);
+      assert.equal(warnings.length, 1, 'said once');
+    }));
+
+  it('explains a registry that refuses the sign-in, and one whose firewall does', () =>
+    withAcr(async ({ ask, acr }) => {
+      acr.settings.acceptsOwnAudience = false;
+      acr.settings.acceptsResourceManager = false;
+      assert.equal((await failureText(ask('POST', uploads, push))).code, 'REGISTRY_SIGN_IN_REFUSED');
+      acr.settings.admitsNetwork = false;
+      assert.equal((await failureText(ask('POST', uploads, push))).code, 'REGISTRY_FIREWALL');
+    }));
+});
