@@ -32,6 +32,7 @@ const codes: Readonly<Record<RolloutProblem['kind'], string>> = {
   blocked: 'ROLLOUT_BLOCKED',
   deadline: 'ROLLOUT_TIMEOUT',
   deleted: 'ROLLOUT_DELETED',
+  superseded: 'ROLLOUT_SUPERSEDED',
 };
 
 const remedies: Readonly<Record<RolloutProblem['kind'], string>> = {
@@ -45,6 +46,8 @@ const remedies: Readonly<Record<RolloutProblem['kind'], string>> = {
   blocked: 'Raise the quota or correct what the cluster refuses; the message names it.',
   deadline:
     "Look at the events and log lines above; raise 'rolloutTimeout' if the application only needs longer.",
+  superseded:
+    'Another release runs at the same time: let one pipeline deploy this workload, with an exclusive lock check.',
   deleted: 'Find out who deletes it: another release may be running at the same time.',
 };
 

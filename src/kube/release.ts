@@ -139,7 +139,9 @@ async function failed<T>(
 ): Promise<ReleaseOutcome<T>> {
   const diagnosis = error instanceof DiagnosedFailure ? error.diagnosis : undefined;
   if (diagnosis !== undefined) tell(diagnosis, options.log);
-  const rolledBack = await putBack(begun, options);
+  const isSuperseded = diagnosis?.error.code === 'ROLLOUT_SUPERSEDED';
+  if (isSuperseded) options.log.info('Nothing is rolled back: the state is that of another release now.');
+  const rolledBack = isSuperseded ? false : await putBack(begun, options);
   return {
     state: 'failed',
     error: diagnosis?.error ?? error,

@@ -5,11 +5,12 @@ import type { Collection, KubeClient } from './client.ts';
 import { describe, type KubeObject, refOf } from './objects.ts';
 import { isReady, type PodTrouble, podTrouble, waitingFor } from './podState.ts';
 import { type Seen, watchUntil } from './watchUntil.ts';
+import { containersOf, podTemplate } from './workload.ts';
 import { newPods, newReplicaSet, selectorText, workloadState } from './workloadState.ts';
 
 /** Why a rollout did not come to its end. */
 export interface RolloutProblem {
-  readonly kind: PodTrouble['kind'] | 'blocked' | 'deadline' | 'deleted';
+  readonly kind: PodTrouble['kind'] | 'blocked' | 'deadline' | 'deleted' | 'superseded';
   /** One sentence, without the workload's name. */
   readonly message: string;
   /** The pod to look at, where there is one. */
@@ -117,7 +118,24 @@ export function toView([workloads, pods, replicaSets]: Seen): View {
   return { workload: workloads?.[0], pods: pods ?? [], replicaSets: replicaSets ?? [] };
 }
 
+function images(workload: KubeObject): string {
+  return containersOf(podTemplate(workload)?.spec)
+    .map((container) => `${container.name}=${container.image}`)
+    .join(' ');
+}
+
+/** Another release that came in between must be neither taken for this one nor rolled back. */
+function supersededBy(workload: KubeObject, applied: KubeObject): RolloutProblem | undefined {
+  if (images(workload) === images(applied)) return undefined;
+  const message = `somebody else has changed its images meanwhile: ${images(workload)}`;
+  return { kind: 'superseded', message };
+}
+
 function outcomeOf(view: View, last: KubeObject): RolloutOutcome | undefined {
+  const superseded = view.workload === undefined ? undefined : supersededBy(view.workload, last);
+  if (superseded !== undefined) {
+    return { state: 'failed', workload: view.workload ?? last, problem: superseded };
+  }
   if (view.workload !== undefined && workloadState(view.workload).complete) {
     return { state: 'complete', workload: view.workload };
   }

@@ -7,6 +7,7 @@ import { describe, type KubeObject, type ObjectRef, refOf } from './objects.ts';
 import { isReady, podTrouble, waitingFor } from './podState.ts';
 import type { Right } from './preflight.ts';
 import type { RolloutProblem } from './rollout.ts';
+import { ApiError } from './statusError.ts';
 import { watchUntil } from './watchUntil.ts';
 import { podTemplate } from './workload.ts';
 
@@ -92,8 +93,13 @@ export async function withTrialPod(
   use: (pod: ObjectRef) => Promise<void>,
 ): Promise<void> {
   const { client, log } = options;
-  const created = await client.create(trialPod(workload, options.timeoutMs), options.signal);
-  const ref = refOf(created);
+  const pod = trialPod(workload, options.timeoutMs);
+  const ref = refOf(pod);
+  const created = await client.create(pod, options.signal).catch((error: unknown) => {
+    // The name is random: what exists was made by this request's first attempt, whose answer was lost.
+    if (error instanceof ApiError && error.reason === 'AlreadyExists') return pod;
+    throw error;
+  });
   log.info(`Trial of the new state in ${describe(ref)}, which no user reaches`);
   try {
     const ended = await waitReady(created, options);

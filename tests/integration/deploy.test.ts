@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
 import type { RegistryEndpoint } from '../../local/lib/endpoints.ts';
 import { DeliveryError } from '../../src/errors.ts';
@@ -230,6 +231,17 @@ describe('DeployToAks on a real cluster', function () {
       const run = failed(await deploy({ appName: 'first', tagFilter: 'crash' }), 'ROLLOUT_CRASH');
       assert.match(run.log, /Nothing to restore/);
       assert.equal(run.said.outputs.get('rolledBack'), 'false');
+    });
+
+    it('that another release replaces meanwhile is not brought back over it', async () => {
+      const first = deploy({ tagFilter: 'unready' });
+      await sleep(1500);
+      const second = succeeded(await deploy({ tagFilter: '^9$' }));
+      assert.equal(second.said.outputs.get('changed'), 'true');
+      const run = failed(await first, 'ROLLOUT_SUPERSEDED');
+      assert.equal(run.said.outputs.get('rolledBack'), 'false');
+      const again = succeeded(await deploy({ tagFilter: '^9$' }));
+      assert.equal(again.said.outputs.get('changed'), 'false', again.log);
     });
 
     it('is taken back when the task is cancelled', async () => {
