@@ -1,5 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { request as forward, type IncomingMessage, type ServerResponse } from 'node:http';
+import {
+  request as forward,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
 import { join } from 'node:path';
 import { decodeJwt } from 'jose';
 import { stringify } from 'yaml';
