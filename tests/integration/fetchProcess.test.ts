@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -27,6 +27,7 @@ function start(inputs: Inputs, temporaryFolder: string): ChildProcess {
 
 async function finished(child: ChildProcess): Promise<string> {
   let output = '';
+  if (child.exitCode !== null || child.signalCode !== null) return output;
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     output += text;
   });
@@ -129,6 +130,61 @@ describe('the FetchModel process', () => {
       assert.match(await finished(start(inputs, folder)), /task\.complete result=Succeeded/);
       await holdsTheModel(target);
     }));
+
+  it('never leaves a lock that lies, whenever it is killed while it replaces a version', function () {
+    this.timeout(120_000);
+    return withFolder(async (folder) => {
+      const target = join(folder, 'model');
+      const many = await newContainer(storage);
+      const version = (name: string, from: number): Record<string, string> =>
+        Object.fromEntries(
+          Array.from({ length: 120 }, (_, index) => [`v/${name}/f${from + index}`, `${name} ${index}`]),
+        );
+      await Promise.all(
+        Object.entries({ ...version('1', 0), ...version('2', 60) }).map(([name, content]) =>
+          publish(many, { [name]: content }),
+        ),
+      );
+      const inputs = {
+        ...keyInputs(storage, many.containerName, target),
+        model: 'v',
+        versionPolicy: 'exact',
+      };
+      const lockIsTrue = async (): Promise<void> => {
+        const file = join(target, 'model.lock.json');
+        const lock = parseLock(await readFile(file, 'utf8').catch(() => ''));
+        const names = (await filesBelow(target)).filter((name) => /^f\d+$/.test(name));
+        if (lock === undefined) return;
+        assert.deepEqual(names, lock.files.map((each) => each.path).sort());
+        for (const { path, sha256 } of lock.files) {
+          assert.equal(
+            createHash('sha256')
+              .update(await readFile(join(target, path)))
+              .digest('hex'),
+            sha256,
+          );
+        }
+      };
+      // Park and Miller's generator: the same moments in every run.
+      let seed = 20_261_122;
+      for (let round = 0; round < 12; round += 1) {
+        seed = (seed * 48_271) % 2_147_483_647;
+        const child = start({ ...inputs, version: String(1 + (round % 2)) }, folder);
+        const chosen = once(child.stdout ?? child, 'data');
+        await Promise.race([chosen, once(child, 'close')]);
+        await sleep(seed % 900);
+        child.kill('SIGKILL');
+        await finished(child);
+        await lockIsTrue();
+      }
+      for (const wanted of ['1', '2']) {
+        const output = await finished(start({ ...inputs, version: wanted }, folder));
+        assert.match(output, /task\.complete result=Succeeded/);
+        await lockIsTrue();
+        assert.equal((await filesBelow(target)).length, 121);
+      }
+    });
+  });
 
   it('waits for another run in the same folder, and then finds nothing to do', () =>
     withFolder(async (folder) => {

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import { createGunzip, createInflate } from 'node:zlib';
+import type { ZipFile } from 'yauzl';
 import {
   type ContentContext,
   type Finding,
@@ -45,25 +46,40 @@ async function inspectStream(stream: Bytes, context: ContentContext): Promise<Fi
   return isPickle(head) || pickleName.test(context.file) ? inspectPickle(whole, context) : [];
 }
 
-/** PyTorch, NumPy (.npz), Keras and skops files are ZIP archives. */
-async function inspectZip(path: string, context: ContentContext): Promise<Finding[]> {
-  const { openPromise } = await import('yauzl');
-  const archive = await openPromise(path, { lazyEntries: true });
+async function inspectEntries(archive: ZipFile, context: ContentContext): Promise<Finding[]> {
   const findings: Finding[] = [];
   let count = 0;
   for await (const entry of archive.eachEntry()) {
     count += 1;
-    const file = `${context.file}: ${entry.fileName}`;
     if (count > mostEntries || performance.now() > context.deadline) {
-      findings.push({ ...context, kind: 'unclear', text: 'has more in it than can be inspected in time' });
+      findings.push({
+        file: context.file,
+        kind: 'unclear',
+        text: 'has more in it than can be inspected in time',
+      });
       break;
     }
     if (entry.fileName.endsWith('/')) continue;
     const stream = await archive.openReadStreamPromise(entry);
-    findings.push(...(await inspectStream(stream, { ...context, file })));
-    stream.destroy();
+    try {
+      const file = `${context.file}: ${entry.fileName}`;
+      findings.push(...(await inspectStream(stream, { ...context, file })));
+    } finally {
+      stream.destroy();
+    }
   }
   return findings;
+}
+
+/** PyTorch, NumPy (.npz), Keras and skops files are ZIP archives. */
+async function inspectZip(path: string, context: ContentContext): Promise<Finding[]> {
+  const { openPromise } = await import('yauzl');
+  const archive = await openPromise(path, { lazyEntries: true });
+  try {
+    return await inspectEntries(archive, context);
+  } finally {
+    archive.close();
+  }
 }
 
 async function headOf(path: string): Promise<Buffer> {
@@ -87,11 +103,16 @@ async function inspectByKind(path: string, context: ContentContext, signal: Abor
   const head = await headOf(path);
   if (startsWith(head, 'PK')) return inspectZip(path, context);
   const stream = createReadStream(path, { highWaterMark: 256 * 1024, signal });
-  const packed = unpackerOf(head);
-  if (packed === undefined || !/\.(gz|z|pkl|pickle|joblib)$/i.test(context.file))
-    return inspectStream(stream, context);
-  stream.on('error', (error) => packed.destroy(error));
-  return inspectStream(stream.pipe(packed), context);
+  const named = /\.(gz|z|pkl|pickle|joblib)$/i.test(context.file);
+  const unpacker = named ? unpackerOf(head) : undefined;
+  stream.on('error', (error) => unpacker?.destroy(error));
+  try {
+    return await inspectStream(unpacker === undefined ? stream : stream.pipe(unpacker), context);
+  } finally {
+    // Most files are left after their first bytes: they must not stay open.
+    stream.destroy();
+    unpacker?.destroy();
+  }
 }
 
 /**

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { deflateSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { zipSync } from 'fflate';
@@ -124,6 +125,28 @@ describe('the inspection of model files', () => {
     assert.deepEqual(await findings('notes.txt', Buffer.from('import os; os.system("x")')), []);
     assert.deepEqual(await findings('empty.pkl', Buffer.alloc(0)), []);
   });
+
+  it('leaves no file open, of whatever kind', () =>
+    withFolder(async (folder) => {
+      const location = join(folder, 'x');
+      const openFiles = async (): Promise<number> => (await readdir('/dev/fd')).length;
+      const before = await openFiles();
+      const contents = [
+        randomBytes(600_000),
+        protocol4,
+        gzipSync(randomBytes(600_000)),
+        zipSync({ 'a.pkl': protocol4 }),
+      ];
+      for (let round = 0; round < 10; round += 1) {
+        for (const content of contents) {
+          await writeFile(location, content);
+          await inspectFile(location, 'x.pkl.gz', signal);
+        }
+      }
+      // Closing goes through the thread pool: it ends a moment after it was asked for.
+      for (let turns = 0; turns < 200 && (await openFiles()) > before; turns += 1) await sleep(10);
+      assert.ok((await openFiles()) <= before);
+    }));
 
   it('says what it cannot inspect', async () => {
     const broken = zipSync({ 'archive/data.pkl': protocol2 }).subarray(0, 60);
