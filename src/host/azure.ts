@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import * as internal from 'azure-pipelines-task-lib/internal.js';
 import * as tl from 'azure-pipelines-task-lib/task.js';
 import { DeliveryError, explain } from '../errors.ts';
 import type { Host, Log, PipelineIdentity, ServiceConnection } from './host.ts';
@@ -12,6 +13,11 @@ const log: Log = {
   progress: (percent, what) =>
     tl.setProgress(Math.max(0, Math.min(100, Math.floor(percent))), neutralise(what)),
 };
+
+/** An input as the agent set it. `tl.getInput` would write its value, key or not, into the debug log first. */
+function readInput(name: string): string | undefined {
+  return internal._vault.retrieveSecret(`INPUT_${internal._getVariableKey(name)}`)?.trim() || undefined;
+}
 
 /** The names below a prefix that the agent set in the environment, with their values. */
 function environmentBelow(prefix: string): Record<string, string> {
@@ -94,7 +100,7 @@ function createHost(): Host {
     temporaryFolder,
     workingFolder: tl.getVariable('System.DefaultWorkingDirectory') ?? process.cwd(),
     environment: process.env,
-    input: (name) => tl.getInput(name)?.trim() || undefined,
+    input: readInput,
     variable: (name) => tl.getVariable(name) || undefined,
     connection: readConnection,
     pipelineIdentity: readPipelineIdentity,
@@ -117,6 +123,7 @@ export async function runTask(run: (host: Host) => Promise<void>): Promise<void>
     tl.debug(neutralise(error instanceof Error ? (error.stack ?? '') : ''));
     tl.setResult(tl.TaskResult.Failed, neutralise(explain(reason)));
   }
-  // Sockets kept alive by a client must not hold the agent's step open.
-  process.exit();
+  // Sockets kept alive by a client must not hold the agent's step open; what was written must arrive, though,
+  // and pipes are asynchronous on Windows.
+  process.stdout.write('', () => process.exit());
 }
