@@ -1,21 +1,33 @@
 /** `npm run bench -- NAME [--json FILE]`: a figure beside its peers, in one run, as a ratio. */
 import { writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import type { BenchOptions } from './options.ts';
 import type { Report } from './report.ts';
 
-const benches: Readonly<Record<string, () => Promise<() => Promise<Report>>>> = {
+type Bench = (options: BenchOptions) => Promise<Report>;
+
+const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   start: async () => (await import('./start.ts')).benchStart,
+  fetch: async () => (await import('./fetch/bench.ts')).benchFetch,
 };
 
-const words = process.argv.slice(2);
-const at = words.indexOf('--json');
-const jsonFile = at < 0 ? undefined : words.splice(at, 2)[1];
-const load = benches[words[0] ?? ''];
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'string' }, size: { type: 'string' }, rounds: { type: 'string' } },
+});
+const load = benches[positionals[0] ?? ''];
 if (load === undefined) {
   console.error(
-    `npm run bench -- NAME [--json FILE], where NAME is one of: ${Object.keys(benches).join(', ')}.`,
+    `npm run bench -- NAME [--json FILE] [--size SMALL|FULL] [--rounds N], where NAME is one of: ${Object.keys(benches).join(', ')}.`,
   );
   process.exit(2);
 }
-const report = await (await load())();
+const report = await (await load())({
+  size: values.size?.toUpperCase() === 'SMALL' ? 'SMALL' : 'FULL',
+  ...(values.rounds === undefined ? {} : { rounds: Number(values.rounds) }),
+});
 console.log(report.text);
-if (jsonFile !== undefined) await writeFile(jsonFile, `${JSON.stringify(report.figures, undefined, 2)}\n`);
+if (values.json !== undefined) {
+  const { figures, absent = [] } = report;
+  await writeFile(values.json, `${JSON.stringify({ figures, absent }, undefined, 2)}\n`);
+}
