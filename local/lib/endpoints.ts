@@ -6,6 +6,14 @@ export interface StorageEndpoint {
   readonly accountKey: string;
 }
 
+export interface S3Endpoint {
+  /** For example `http://127.0.0.1:7070`. */
+  readonly url: string;
+  readonly region: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
 export interface RegistryEndpoint {
   /** With scheme, for example `http://198.18.0.1:5000`. */
   readonly url: string;

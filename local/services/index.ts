@@ -6,10 +6,12 @@ import { clusterPackages } from '../cluster/packages.ts';
 import type { LocalContext } from '../lib/context.ts';
 import type { ClusterEndpoint, RegistryEndpoint } from '../lib/endpoints.ts';
 import { registryBinary } from '../toolchain/registry.ts';
+import { versitygwBinary } from '../toolchain/versitygw.ts';
 import { startDocker, stopDocker } from './docker.ts';
 import { ensureSystemPackages } from './packages.ts';
 import { type LocalServices, type ServicePart, serviceAddress, serviceLine, serviceParts } from './parts.ts';
 import { startRegistry, stopRegistry } from './registry.ts';
+import { startS3, stopS3 } from './s3.ts';
 import { readEndpoints, removeEndpoints, serviceFolder, writeEndpoints } from './state.ts';
 import { startStorage, stopStorage } from './storage.ts';
 
@@ -53,6 +55,9 @@ async function startClusterWith(
 async function startEach(context: LocalContext, wanted: ReadonlySet<ServicePart>): Promise<LocalServices> {
   const hasCluster = wanted.has('cluster');
   const storage = wanted.has('storage') ? timed(context, 'storage', () => startStorage(context)) : undefined;
+  const s3 = wanted.has('s3')
+    ? timed(context, 's3', async () => startS3(context, await versitygwBinary(context)))
+    : undefined;
   const docker = wanted.has('docker') ? timed(context, 'docker', () => startDocker(context)) : undefined;
   const registry =
     hasCluster || wanted.has('registry')
@@ -60,9 +65,10 @@ async function startEach(context: LocalContext, wanted: ReadonlySet<ServicePart>
       : undefined;
   const cluster = hasCluster && registry ? startClusterWith(context, registry) : undefined;
   // Settled first, not raced: after a failure no start goes on behind the caller's back.
-  await Promise.allSettled([storage, docker, registry, cluster]);
+  await Promise.allSettled([storage, s3, docker, registry, cluster]);
   const started = {
     storage: await storage,
+    s3: await s3,
     docker: await docker,
     registry: await registry,
     cluster: await cluster,
@@ -88,7 +94,7 @@ export async function startServices(
 /** Ends every service of this context and removes its data; logs stay. Works after any of them was killed. */
 export async function stopServices(context: LocalContext): Promise<void> {
   // The registry listens in the cluster's network, so it ends before that goes.
-  await Promise.all([stopStorage(context), stopRegistry(context), stopDocker(context)]);
+  await Promise.all([stopStorage(context), stopS3(context), stopRegistry(context), stopDocker(context)]);
   await stopCluster(context);
   await removeEndpoints(context);
   const folders = serviceParts.map((part) => serviceFolder(context, part));

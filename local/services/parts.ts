@@ -1,12 +1,19 @@
-import type { ClusterEndpoint, DockerEndpoint, RegistryEndpoint, StorageEndpoint } from '../lib/endpoints.ts';
+import type {
+  ClusterEndpoint,
+  DockerEndpoint,
+  RegistryEndpoint,
+  S3Endpoint,
+  StorageEndpoint,
+} from '../lib/endpoints.ts';
 
 /** What can be started by itself. */
-export const serviceParts = ['storage', 'registry', 'docker', 'cluster'] as const;
+export const serviceParts = ['storage', 's3', 'registry', 'docker', 'cluster'] as const;
 export type ServicePart = (typeof serviceParts)[number];
 
 /** Where the started services answer. */
 export interface LocalServices {
   readonly storage?: StorageEndpoint;
+  readonly s3?: S3Endpoint;
   readonly registry?: RegistryEndpoint;
   readonly docker?: DockerEndpoint;
   readonly cluster?: ClusterEndpoint;
@@ -14,6 +21,7 @@ export interface LocalServices {
 
 const addresses: { readonly [P in ServicePart]: (services: LocalServices) => string | undefined } = {
   storage: ({ storage }) => storage?.blobEndpoint,
+  s3: ({ s3 }) => s3?.url,
   registry: ({ registry }) => registry?.url,
   docker: ({ docker }) => docker?.socket,
   cluster: ({ cluster }) => cluster?.kubeconfig,

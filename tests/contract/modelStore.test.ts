@@ -1,9 +1,11 @@
 import { openAzureBlobStore } from '../../src/model/azureBlob/store.ts';
 import { openHttpStore } from '../../src/model/http/store.ts';
 import { openOciStore } from '../../src/model/oci/store.ts';
+import { openS3Store } from '../../src/model/s3/store.ts';
 import type { Descriptor } from '../../src/oci/types.ts';
 import { type ModelShape, modelRepository } from '../support/artifacts.ts';
 import { newContainer, publish } from '../support/blobs.ts';
+import { newBucket } from '../support/buckets.ts';
 import { startNginx } from '../support/nginx.ts';
 import { services } from '../support/services.ts';
 import { behavesAsModelStore, type StoreUnderTest } from './modelStore.ts';
@@ -88,3 +90,14 @@ async function openRegistry(shape: ModelShape): Promise<StoreUnderTest> {
 
 behavesAsModelStore('oci, an artifact', () => openRegistry('artifact'), { versionsOnly: true });
 behavesAsModelStore('oci, a model image', () => openRegistry('image'), { versionsOnly: true });
+
+/** Pages of two names, so that every listing goes over several. */
+async function openBucket(versioned: boolean): Promise<StoreUnderTest> {
+  const { s3 } = await services('s3');
+  const { location, put, remove } = await newBucket(s3, { versioned });
+  const keeps = versioned ? (['overwritten', 'removed'] as const) : [];
+  return { store: openS3Store(location, { pageSize: 2 }), put, remove, keeps };
+}
+
+behavesAsModelStore('s3', () => openBucket(false));
+behavesAsModelStore('s3, a versioned bucket', () => openBucket(true));

@@ -19,6 +19,7 @@ const owners: Readonly<Record<string, string>> = {
   'azure-pipelines-task-lib': 'src/host/azure.ts',
   '@azure/storage-blob': 'src/model/',
   '@azure/identity': 'src/azure/',
+  '@aws-sdk/client-s3': 'src/model/s3/',
 };
 
 interface Import {

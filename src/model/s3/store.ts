@@ -1,0 +1,84 @@
+import { Readable } from 'node:stream';
+import { GetObjectCommand, type GetObjectCommandOutput, type S3Client } from '@aws-sdk/client-s3';
+import { type ModelStore, modelChanged, type PinnedFile, type ReadOptions } from '../store.ts';
+import { bodyOf } from '../storeFailure.ts';
+import { s3Client } from './client.ts';
+import { s3Code } from './errors.ts';
+import { type Bucket, explained, keepsVersions, listChildren, listObjects, quoted } from './listing.ts';
+import { type S3Location, s3Url } from './location.ts';
+
+const changedCodes: ReadonlySet<string> = new Set([
+  'PreconditionFailed',
+  'NoSuchKey',
+  'NoSuchVersion',
+  'NotFound',
+  'InvalidRange',
+  'MethodNotAllowed',
+]);
+
+/** A service that ignores the condition or the range must not pass for one that heeds them. */
+function isAsked(answer: GetObjectCommandOutput, file: PinnedFile, offset: number): boolean {
+  const sameFile = answer.ETag === undefined || quoted(answer.ETag) === file.etag;
+  const start = /^bytes (\d+)-/.exec(answer.ContentRange ?? '')?.[1];
+  return sameFile && (start === undefined ? offset === 0 : Number(start) === offset);
+}
+
+async function readObject(bucket: Bucket, reading: S3Client, file: PinnedFile, options: ReadOptions) {
+  const { signal, offset = 0 } = options;
+  const take = Math.min(options.length ?? file.size, file.size - offset);
+  const partly = take > 0 && take < file.size;
+  const command = new GetObjectCommand({
+    Bucket: bucket.location.bucket,
+    Key: file.name,
+    IfMatch: file.etag,
+    ...(file.versionId !== undefined && { VersionId: file.versionId }),
+    ...(partly && { Range: `bytes=${offset}-${offset + take - 1}` }),
+  });
+  signal.throwIfAborted();
+  let answer: GetObjectCommandOutput;
+  try {
+    answer = await reading.send(command, { abortSignal: signal });
+  } catch (error) {
+    if (changedCodes.has(s3Code(error))) throw modelChanged(file, error);
+    throw await explained(bucket, error, 's3:GetObject', signal);
+  }
+  const body = answer.Body;
+  if (!(body instanceof Readable)) throw new Error('the answer has no body');
+  const stop = (): void => void body.destroy(new Error('aborted'));
+  signal.addEventListener('abort', stop, { once: true });
+  body.once('close', () => signal.removeEventListener('abort', stop));
+  if (!isAsked(answer, file, partly ? offset : 0)) {
+    body.on('error', () => undefined).destroy();
+    throw modelChanged(
+      file,
+      new Error(`the service answered with ${answer.ETag} ${answer.ContentRange ?? ''}`),
+    );
+  }
+  return bodyOf(body, { skip: 0, take }, file, signal);
+}
+
+/** How the store is asked. */
+export interface S3Options {
+  /** Names a page of a listing; the service gives 1,000 at most. */
+  readonly pageSize?: number;
+}
+
+/**
+ * Models in an S3 bucket. Bytes are pinned by If-Match on the listed ETag, in a versioned bucket by the versionId
+ * too, so that a version that is overwritten while it is read stays readable.
+ */
+export function openS3Store(location: S3Location, options: S3Options = {}): ModelStore {
+  const bucket: Bucket = { location, client: s3Client(location, 4), pageSize: options.pageSize ?? 1000 };
+  const reading = s3Client(location, 1);
+  let versioned: boolean | undefined;
+  return {
+    source: { type: 's3', url: s3Url(location) },
+    async *list(prefix, signal) {
+      signal.throwIfAborted();
+      versioned ??= await keepsVersions(bucket, signal);
+      yield* listObjects(bucket, prefix, versioned, signal);
+    },
+    children: (prefix, signal) => listChildren(bucket, prefix, signal),
+    read: (file, readOptions) => readObject(bucket, reading, file, readOptions),
+  };
+}

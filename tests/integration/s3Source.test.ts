@@ -1,0 +1,220 @@
+import assert from 'node:assert/strict';
+import dns from 'node:dns';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { S3Endpoint } from '../../local/lib/endpoints.ts';
+import { DeliveryError, explain } from '../../src/errors.ts';
+import {
+  checkedBucket,
+  checkedS3Endpoint,
+  readS3Connection,
+  type S3Location,
+} from '../../src/model/s3/location.ts';
+import { openS3Store } from '../../src/model/s3/store.ts';
+import { isOverload, retryAfter, type StoredFile } from '../../src/model/store.ts';
+import { newBucket, s3Location } from '../support/buckets.ts';
+import { services } from '../support/services.ts';
+
+const { signal } = new AbortController();
+
+async function listed(location: S3Location): Promise<StoredFile[]> {
+  const files: StoredFile[] = [];
+  for await (const file of openS3Store(location).list('', signal)) files.push(file);
+  return files;
+}
+
+/** How listing or reading fails, as the log shows it. */
+async function failureOf(work: Promise<unknown>): Promise<{ code: string; text: string }> {
+  const error = await work.then(
+    () => assert.fail('it succeeded'),
+    (reason: unknown) => reason,
+  );
+  assert.ok(error instanceof DeliveryError, String(error));
+  return { code: error.code, text: explain(error) };
+}
+
+/** A service that answers with one of S3's errors. */
+async function withRefusal<T>(
+  refusal: {
+    readonly status: number;
+    readonly code: string;
+    readonly message?: string;
+    readonly more?: string;
+  },
+  use: (endpoint: string) => Promise<T>,
+  headers: Record<string, string> = {},
+): Promise<T> {
+  const { status, code, message = code, more = '' } = refusal;
+  const answer: RequestListener = (request, response) => {
+    request.resume();
+    const xml = `<?xml version="1.0"?><Error><Code>${code}</Code><Message>${message}</Message>${more}</Error>`;
+    response.writeHead(status, { 'content-type': 'application/xml', ...headers }).end(xml);
+  };
+  const server = createServer(answer);
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  try {
+    return await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  } finally {
+    server.closeAllConnections();
+    await new Promise((done) => server.close(done));
+  }
+}
+
+describe('a model in S3', function () {
+  this.timeout(300_000);
+  let s3: S3Endpoint;
+
+  before(async () => {
+    ({ s3 } = await services('s3'));
+  });
+
+  it('is found by the bucket in the path and in the host', async () => {
+    const { location, put } = await newBucket(s3);
+    await put('credit/1.0/m.bin', 'model');
+    assert.equal((await listed({ ...location, addressing: 'path' })).length, 1);
+    const lookup = dns.lookup;
+    const asked: string[] = [];
+    const local = (
+      name: string,
+      options: dns.LookupAllOptions,
+      done: (e: null, a: dns.LookupAddress[]) => void,
+    ) => {
+      asked.push(name);
+      done(null, [{ address: '127.0.0.1', family: 4 }]);
+      return options;
+    };
+    dns.lookup = local as unknown as typeof dns.lookup;
+    try {
+      const endpoint = `http://localhost:${new URL(s3.url).port}`;
+      const [file] = await listed({ ...location, endpoint, addressing: 'host' });
+      assert.equal(file?.name, 'credit/1.0/m.bin');
+      assert.ok(asked.includes(`${location.bucket}.localhost`));
+    } finally {
+      dns.lookup = lookup;
+    }
+  });
+
+  it('is refused with what to change: bucket, key, secret, region', async () => {
+    const { location } = await newBucket(s3);
+    const missing = await failureOf(listed({ ...location, bucket: `${location.bucket.slice(0, -1)}x` }));
+    assert.equal(missing.code, 'BUCKET_NOT_FOUND');
+    assert.match(missing.text, new RegExp(`Nearest names: ${location.bucket}`));
+    const { credentials } = location;
+    assert.ok(credentials);
+    const stranger = await failureOf(
+      listed({ ...location, credentials: { ...credentials, accessKeyId: 'NOBODY' } }),
+    );
+    assert.equal(stranger.code, 'STORAGE_KEY_WRONG', stranger.text);
+    const secretAccessKey = 'not-the-secret';
+    const wrong = await failureOf(listed({ ...location, credentials: { ...credentials, secretAccessKey } }));
+    assert.equal(wrong.code, 'STORAGE_KEY_WRONG');
+    assert.match(wrong.text, /secret access key does not belong/);
+    assert.ok(!wrong.text.includes(secretAccessKey));
+    const elsewhere = await failureOf(listed({ ...location, region: 'us-west-2' }));
+    assert.equal(elsewhere.code, 'S3_REGION_WRONG', elsewhere.text);
+    assert.match(elsewhere.text, new RegExp(`Write '${s3.region}' in 'region'`));
+  });
+
+  for (const [refusal, code, text] of [
+    [
+      {
+        status: 403,
+        code: 'AccessDenied',
+        message: 'User: arn:aws:iam::1:user/ci is not authorized to perform: s3:ListBucket on resource: x',
+      },
+      'STORAGE_FORBIDDEN',
+      /s3:ListBucket is not allowed[\s\S]*Allow s3:ListBucket on arn:aws:s3:::models/,
+    ],
+    [{ status: 403, code: 'AccessDenied' }, 'STORAGE_FORBIDDEN', /s3:ListBucket/],
+    [{ status: 400, code: 'ExpiredToken' }, 'S3_TOKEN_EXPIRED', /session token has expired/],
+    [{ status: 403, code: 'RequestTimeTooSkewed' }, 'S3_CLOCK_SKEWED', /clock/],
+    [{ status: 301, code: 'PermanentRedirect' }, 'S3_REGION_WRONG', /in 'eu-west-1'/],
+  ] as const) {
+    it(`is refused with words for ${refusal.code}${'message' in refusal ? ', which names the action' : ''}`, async () => {
+      const headers = { 'x-amz-bucket-region': 'eu-west-1' };
+      await withRefusal(
+        refusal,
+        async (url) => {
+          const failure = await failureOf(listed(s3Location({ ...s3, url }, 'models')));
+          assert.equal(failure.code, code);
+          assert.match(failure.text, text);
+        },
+        headers,
+      );
+    });
+  }
+
+  it('is refused with the action that reading needs', async () => {
+    const file = { name: 'credit/1.0/m.bin', size: 5, etag: '"1"' };
+    await withRefusal({ status: 403, code: 'AccessDenied' }, async (url) => {
+      const store = openS3Store(s3Location({ ...s3, url }, 'models'));
+      const failure = await failureOf(store.read(file, { signal }));
+      assert.match(failure.text, /Allow s3:GetObject on arn:aws:s3:::models\/\*/);
+    });
+    await withRefusal({ status: 403, code: 'InvalidObjectState' }, async (url) => {
+      const store = openS3Store(s3Location({ ...s3, url }, 'models'));
+      assert.equal((await failureOf(store.read(file, { signal }))).code, 'MODEL_ARCHIVED');
+    });
+  });
+
+  it('is waited for as long as an overloaded service asks', async () => {
+    await withRefusal(
+      { status: 503, code: 'SlowDown' },
+      async (url) => {
+        const read = openS3Store(s3Location({ ...s3, url }, 'models')).read(
+          { name: 'm', size: 5, etag: '"1"' },
+          { signal },
+        );
+        await assert.rejects(read, (error) => isOverload(error) && retryAfter(error) === 7000);
+      },
+      { 'retry-after': '7' },
+    );
+  });
+
+  it('is told as unreachable by its address', async () => {
+    const url = await withRefusal({ status: 403, code: 'x' }, async (address) => address);
+    const read = openS3Store(s3Location({ ...s3, url }, 'models')).read(
+      { name: 'm', size: 5, etag: '"1"' },
+      { signal },
+    );
+    assert.equal((await failureOf(read)).code, 'STORAGE_UNREACHABLE');
+  });
+});
+
+describe('a service connection for S3', () => {
+  const connection = {
+    id: 's3',
+    url: 'https://minio.example.com:9000/',
+    scheme: 'UsernamePassword',
+    parameters: { username: 'KEY', password: 'secret', sessiontoken: 'token', region: 'eu-north-1' },
+    data: {},
+  };
+
+  it('holds keys, token, region and address', () => {
+    assert.deepEqual(readS3Connection(connection), {
+      credentials: { accessKeyId: 'KEY', secretAccessKey: 'secret', sessionToken: 'token' },
+      region: 'eu-north-1',
+      endpoint: 'https://minio.example.com:9000',
+    });
+  });
+
+  it("leaves AWS's own address to the region", () => {
+    const { endpoint } = readS3Connection({ ...connection, url: 'https://s3.amazonaws.com/' });
+    assert.equal(endpoint, undefined);
+  });
+
+  it('is refused without keys', () => {
+    const parameters = { username: 'KEY' };
+    assert.throws(() => readS3Connection({ ...connection, parameters }), { code: 'S3_CONNECTION_INVALID' });
+  });
+
+  it('goes with names and addresses that S3 knows', () => {
+    assert.equal(checkedBucket('models.eu-1'), 'models.eu-1');
+    for (const name of ['s3://models', 'Models', 'a', 'a..b']) {
+      assert.throws(() => checkedBucket(name), { code: 'INPUT_INVALID' });
+    }
+    assert.throws(() => checkedS3Endpoint('https://key:geheim@minio', 's3Endpoint'), {
+      code: 'INPUT_INVALID',
+    });
+  });
+});
