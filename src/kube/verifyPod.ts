@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DeliveryError } from '../errors.ts';
+import { type GoldenCase, type GoldenFile, judge } from '../golden/golden.ts';
 import type { Log } from '../host/host.ts';
 import { formatSeconds } from '../report/format.ts';
 import type { KubeClient, PodAnswer } from './client.ts';
-import { type GoldenCase, type GoldenFile, judge } from './golden.ts';
 import type { ObjectRef } from './objects.ts';
 
 export interface VerifyOptions {

@@ -1,4 +1,5 @@
 import { DeliveryError } from '../../src/errors.ts';
+import { type GoldenFile, readGolden } from '../../src/golden/golden.ts';
 import type { Host } from '../../src/host/host.ts';
 import type { Address } from '../../src/kube/address.ts';
 import { createClient } from '../../src/kube/apiClient.ts';
@@ -12,7 +13,6 @@ import {
 } from '../../src/kube/deploymentReport.ts';
 import { differenceLines } from '../../src/kube/difference.ts';
 import { checkProbe, reach } from '../../src/kube/endpoint.ts';
-import { type GoldenFile, readGolden } from '../../src/kube/golden.ts';
 import type { PinnedManifest } from '../../src/kube/imagePin.ts';
 import { ensureNamespace } from '../../src/kube/namespace.ts';
 import { describe, type KubeObject, type ObjectRef, refOf } from '../../src/kube/objects.ts';

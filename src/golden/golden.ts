@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { DeliveryError } from '../errors.ts';
-import { isRecord } from './objects.ts';
 
 /** One request with the answer that is expected of it. */
 export interface GoldenCase {
@@ -20,6 +19,10 @@ export interface GoldenFile {
   /** Largest difference between two numbers that still count as equal. */
   readonly tolerance: number;
   readonly cases: readonly GoldenCase[];
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function invalid(file: string, problem: string, cause?: unknown): DeliveryError {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { DeliveryError } from '../../../src/errors.ts';
+import { differences, judge, parseGolden } from '../../../src/golden/golden.ts';
 import { differenceLines } from '../../../src/kube/difference.ts';
-import { differences, judge, parseGolden } from '../../../src/kube/golden.ts';
 import type { KubeObject } from '../../../src/kube/objects.ts';
 import { trialPod } from '../../../src/kube/trial.ts';
 
