@@ -1,12 +1,14 @@
 import { DeliveryError } from '../errors.ts';
 import type { ServiceConnection } from '../host/host.ts';
-import type { Credentials } from './auth.ts';
+import type { Credentials, FetchToken } from './auth.ts';
 
 /** A registry to work with: where its API is, and who asks. */
 export interface RegistryAccess {
   /** With scheme; https unless the connection says http. */
   readonly registryUrl: string;
   readonly credentials?: Credentials;
+  /** Gets tokens by an identity instead of credentials. */
+  readonly fetchToken?: FetchToken;
 }
 
 function invalid(connection: ServiceConnection, problem: string, remedy: string): DeliveryError {

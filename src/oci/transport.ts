@@ -1,13 +1,15 @@
 import type { Readable } from 'node:stream';
 import { type Dispatcher, request as send } from 'undici';
 import { parseRetryAfter, retry } from '../http/retry.ts';
-import { type Authorizer, type Credentials, createAuthorizer } from './auth.ts';
+import { type Credentials, createAuthorizer, type FetchToken } from './auth.ts';
 import { adviseRegistry, RegistryRefusal, readComplaint } from './failure.ts';
 
 export interface TransportOptions {
   /** Scheme and host of the registry's API. */
   readonly registryUrl: string;
   readonly credentials?: Credentials;
+  /** Asks the token service where it wants more than credentials, as Azure's do. */
+  readonly fetchToken?: FetchToken;
   readonly dispatcher?: Dispatcher;
   readonly signal: AbortSignal;
   readonly userAgent: string;
@@ -138,7 +140,7 @@ export function createTransport(options: TransportOptions): Transport {
     return JSON.parse((await readAll(answer.body, largestDocument)).toString('utf8'));
   };
 
-  const authorizer: Authorizer = createAuthorizer(origin, options.credentials, fetchToken);
+  const authorizer = createAuthorizer(origin, options.credentials, options.fetchToken ?? fetchToken);
 
   const attempt = async (request: RegistryRequest): Promise<RegistryResponse> => {
     const known = authorizer.known(request.scope);

@@ -1,7 +1,10 @@
 import { join } from 'node:path';
+import { storageIdentity } from '../../src/azure/storage.ts';
+import { DeliveryError } from '../../src/errors.ts';
 import type { Host } from '../../src/host/host.ts';
 import {
   choice,
+  connection,
   integer,
   lines,
   path,
@@ -14,12 +17,12 @@ import {
 import { parseConnectionString } from '../../src/model/azureBlob/connectionString.ts';
 import {
   type AzureBlobLocation,
+  accountEndpoint,
   accountOf,
   checkedContainer,
   checkedEndpoint,
   checkedKey,
   checkedSas,
-  publicEndpoint,
 } from '../../src/model/azureBlob/location.ts';
 import type { ScanMode } from '../../src/model/scan/model.ts';
 import type { VersionPolicy, Wanted } from '../../src/model/selection/types.ts';
@@ -35,7 +38,11 @@ import {
 /** Every input of task.json, as it is read. */
 export const fields = {
   source: choice(['azureBlob'], 'azureBlob'),
-  authentication: choice(['accountKey', 'sas', 'connectionString', 'anonymous'], 'accountKey'),
+  authentication: choice(
+    ['accountKey', 'sas', 'connectionString', 'anonymous', 'azureResourceManager'],
+    'accountKey',
+  ),
+  azureSubscription: connection(),
   storageAccount: text(),
   container: text(),
   blobEndpoint: text(),
@@ -87,15 +94,49 @@ function secret(host: Host, raw: Raw, name: 'accountKey' | 'sasToken' | 'connect
   return checkedSecret(value, name);
 }
 
-function endpoint(raw: Raw): string {
+function endpoint(raw: Raw, suffix?: string): string {
   if (raw.blobEndpoint !== undefined) return checkedEndpoint(raw.blobEndpoint, 'blobEndpoint');
   const account = required(raw.storageAccount, 'storageAccount', "unless 'blobEndpoint' is given");
-  return publicEndpoint(account);
+  return accountEndpoint(account, suffix);
+}
+
+/** The service connection alone is enough in YAML: it stands for the authentication that it is for. */
+function authenticationOf(raw: Raw): Raw['authentication'] {
+  const { azureSubscription, authentication, accountKey } = raw;
+  if (azureSubscription === undefined || authentication === 'azureResourceManager') return authentication;
+  if (authentication === 'accountKey' && accountKey === undefined) return 'azureResourceManager';
+  throw new DeliveryError({
+    code: 'INPUT_INVALID',
+    side: 'input',
+    message: `Inputs 'azureSubscription' and 'authentication: ${authentication}' are two ways to sign in.`,
+    remedy: 'Leave one of them out; with a service connection, no key is needed.',
+  });
+}
+
+function byIdentity(host: Host, raw: Raw, container: string): AzureBlobLocation {
+  const id = required(
+    raw.azureSubscription,
+    'azureSubscription',
+    "with authentication 'azureResourceManager'",
+  );
+  const { identity, suffix } = storageIdentity(host.connection(id), host);
+  const url = endpoint(raw, suffix);
+  if (new URL(url).protocol === 'https:') {
+    return { endpoint: url, container, credential: { kind: 'identity', identity } };
+  }
+  throw new DeliveryError({
+    code: 'INPUT_INVALID',
+    side: 'input',
+    message: "Input 'blobEndpoint' is not https, and a token is never sent unencrypted.",
+    remedy: 'Write the endpoint with https.',
+  });
 }
 
 function azureBlob(host: Host, raw: Raw): AzureBlobLocation {
   const container = checkedContainer(required(raw.container, 'container', 'with source azureBlob'));
-  switch (raw.authentication) {
+  switch (authenticationOf(raw)) {
+    case 'azureResourceManager':
+      return byIdentity(host, raw, container);
     case 'connectionString': {
       const parts = parseConnectionString(secret(host, raw, 'connectionString'));
       if (parts.credential.kind === 'accountKey') host.secret(parts.credential.key);

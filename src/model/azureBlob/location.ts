@@ -1,9 +1,11 @@
+import type { Identity } from '../../azure/signIn.ts';
 import { DeliveryError } from '../../errors.ts';
 
 /** How requests to the storage account are authorised. */
 export type AzureBlobCredential =
   | { readonly kind: 'accountKey'; readonly account: string; readonly key: string }
   | { readonly kind: 'sas'; readonly token: string }
+  | { readonly kind: 'identity'; readonly identity: Identity }
   | { readonly kind: 'anonymous' };
 
 /** One container of a storage account, and how to get in. */
@@ -23,9 +25,9 @@ function invalid(input: string, problem: string, remedy: string): DeliveryError 
   });
 }
 
-/** The public cloud's endpoint of an account. https://learn.microsoft.com/azure/storage/common/storage-account-overview */
-export function publicEndpoint(account: string): string {
-  if (/^[a-z0-9]{3,24}$/.test(account)) return `https://${account}.blob.core.windows.net`;
+/** A cloud's endpoint of an account; the public cloud's without suffix. https://learn.microsoft.com/azure/storage/common/storage-account-overview */
+export function accountEndpoint(account: string, suffix = 'core.windows.net'): string {
+  if (/^[a-z0-9]{3,24}$/.test(account)) return `https://${account}.blob.${suffix}`;
   throw invalid(
     'storageAccount',
     `is '${account}'`,

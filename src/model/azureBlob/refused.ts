@@ -74,6 +74,24 @@ const byCode: Readonly<Record<string, Refusal>> = {
   },
 };
 
+/** What an identity lacks. https://learn.microsoft.com/azure/storage/blobs/authorize-access-azure-active-directory */
+function identityRefusal(serviceCode: string): Refusal {
+  if (serviceCode === 'AuthorizationPermissionMismatch') {
+    return {
+      code: 'STORAGE_ROLE_MISSING',
+      why: 'the identity of the service connection may not read its blobs',
+      remedy:
+        "Grant it the role 'Storage Blob Data Reader' on the storage account or the container (az role assignment create); Owner and Contributor do not include it. It takes effect within minutes.",
+    };
+  }
+  return {
+    code: 'STORAGE_TOKEN_REFUSED',
+    why: "the token of the service connection's identity was not accepted",
+    remedy:
+      "Check that the storage account belongs to the tenant of the service connection, that 'blobEndpoint' is https, and the agent's clock.",
+  };
+}
+
 /**
  * The service says AuthorizationFailure for a network that is not admitted; Azurite says it for a wrong
  * credential, with the sentence that the service has for AuthenticationFailed.
@@ -86,7 +104,8 @@ function meaningOf(serviceCode: string, cause: Error): string {
 function refusalOf(serviceCode: string, location: AzureBlobLocation): Refusal {
   const { credential } = location;
   const expired = credential.kind === 'sas' ? sasRefusal(credential.token, new Date()) : undefined;
-  const known = expired ?? byCode[serviceCode];
+  const lacksRole = credential.kind === 'identity' && serviceCode === 'AuthorizationPermissionMismatch';
+  const known = lacksRole ? undefined : (expired ?? byCode[serviceCode]);
   if (known !== undefined) return known;
   switch (credential.kind) {
     case 'accountKey':
@@ -101,6 +120,8 @@ function refusalOf(serviceCode: string, location: AzureBlobLocation): Refusal {
         why: 'the SAS token was not accepted: its signature, key or resource is another',
         remedy: `Make a new SAS token for ${readAndList}; a rotated key ends all tokens signed by it.`,
       };
+    case 'identity':
+      return identityRefusal(serviceCode);
     case 'anonymous':
       return {
         code: 'STORAGE_FORBIDDEN',

@@ -31,6 +31,8 @@ function serviceClient(location: AzureBlobLocation, maxTries: number): BlobServi
     }
     case 'sas':
       return new BlobServiceClient(`${endpoint}?${credential.token}`, new AnonymousCredential(), options);
+    case 'identity':
+      return new BlobServiceClient(endpoint, credential.identity, options);
     case 'anonymous':
       return new BlobServiceClient(endpoint, new AnonymousCredential(), options);
   }

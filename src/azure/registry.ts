@@ -1,0 +1,40 @@
+import { DeliveryError } from '../errors.ts';
+import type { Host, ServiceConnection } from '../host/host.ts';
+import { type RegistryAccess, registryAccess } from '../oci/connection.ts';
+import { createAcrTokens } from './acr.ts';
+import { azureConnection } from './connection.ts';
+import { createCredential } from './credential.ts';
+
+/** The login server as its API's address; people write it with and without scheme. */
+function loginServerUrl(written: string, name: string): string {
+  const url = /^https?:\/\//i.test(written) ? written : `https://${written}`;
+  if (written !== '' && URL.canParse(url)) return new URL(url).origin;
+  throw new DeliveryError({
+    code: 'REGISTRY_CONNECTION_INVALID',
+    side: 'input',
+    message: `${name} names no registry that can be used ('${written}').`,
+    remedy: "Write the registry's login server, for example myteam.azurecr.io.",
+  });
+}
+
+/**
+ * An Azure container registry, entered by the identity of a service connection. Nothing is asked before the
+ * registry demands it. Throws SERVICE_CONNECTION_… or REGISTRY_CONNECTION_INVALID.
+ */
+export function azureRegistry(connection: ServiceConnection, registry: string, host: Host): RegistryAccess {
+  const registryUrl = loginServerUrl(registry.trim(), `Service connection '${connection.id}'`);
+  const azure = azureConnection(connection);
+  const identity = createCredential(azure, host);
+  const { fetchToken } = createAcrTokens({ registryUrl, connection: azure, identity, host });
+  return { registryUrl, fetchToken };
+}
+
+/**
+ * The registry behind a Docker registry service connection of any type; type ACR signs in to Azure, the others by
+ * user and password. Throws REGISTRY_CONNECTION_… or SERVICE_CONNECTION_… errors.
+ */
+export function openRegistry(connection: ServiceConnection, host: Host): RegistryAccess {
+  const isAzure = connection.data['registrytype']?.toUpperCase() === 'ACR';
+  if (!isAzure || connection.scheme === 'UsernamePassword') return registryAccess(connection);
+  return azureRegistry(connection, connection.parameters['loginserver'] ?? connection.url, host);
+}

@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Agent, request } from 'undici';
+import { bundleTask } from '../../build/bundle.ts';
+import { packagedTaskFolder } from '../../build/layout.ts';
+import { type OauthStorage, startOauthStorage } from '../../local/azure/storage.ts';
+import { audiences, type LocalIdentity, startIdentity } from '../../local/identity/index.ts';
+import type { ServiceConnection } from '../../src/host/host.ts';
+import { azureServiceConnection, type Scheme } from '../support/identity.ts';
+import { withOwnServices } from '../support/ownServices.ts';
+
+/** What the agent gives a task: inputs, the service connection that they name, and the job's own connection. */
+function agentEnvironment(
+  local: LocalIdentity,
+  connection: ServiceConnection,
+  inputs: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const { id, scheme, parameters, data, url } = connection;
+  const given = Object.entries(inputs).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value]);
+  const fields = Object.entries(data).map(([key, value]) => [
+    `ENDPOINT_DATA_${id}_${key.toUpperCase()}`,
+    value,
+  ]);
+  const job = { parameters: { AccessToken: local.devops.accessToken }, scheme: 'OAuth' };
+  return {
+    ...(Object.fromEntries([...given, ...fields]) as Record<string, string>),
+    [`ENDPOINT_URL_${id}`]: url,
+    [`ENDPOINT_AUTH_${id}`]: JSON.stringify({ parameters, scheme }),
+    ENDPOINT_AUTH_SYSTEMVSSCONNECTION: JSON.stringify(job),
+    SYSTEM_OIDCREQUESTURI: local.devops.oidcRequestUri,
+    AZURE_POD_IDENTITY_AUTHORITY_HOST: local.managed.url,
+  };
+}
+
+interface Run {
+  readonly output: string;
+  readonly code: number;
+  /** The names and texts of all files that are left. */
+  readonly left: string;
+}
+
+async function textBelow(folder: string): Promise<string> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  return (await Promise.all(files.map((file) => readFile(file, 'utf8')))).join('\n');
+}
+
+async function runBundle(
+  task: string,
+  environment: Record<string, string>,
+  folder: string,
+  authority: string,
+): Promise<Run> {
+  const caFile = join(folder, '..', 'authority.pem');
+  await writeFile(caFile, authority);
+  const child = spawn(process.execPath, [join(packagedTaskFolder(task), 'index.js')], {
+    cwd: folder,
+    env: {
+      PATH: process.env['PATH'],
+      AGENT_TEMPDIRECTORY: folder,
+      SYSTEM_DEFAULTWORKINGDIRECTORY: folder,
+      NODE_EXTRA_CA_CERTS: caFile,
+      ...environment,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+  }
+  const [code] = (await once(child, 'close')) as [number];
+  return { output, code, left: await textBelow(folder) };
+}
+
+/** The data scientist's side: a container with one version of one model. */
+async function publishModel(storage: OauthStorage, local: LocalIdentity): Promise<void> {
+  const dispatcher = new Agent({ connect: { ca: local.authority.certificate } });
+  const token = await local.entra.issue(local.tenantId, local.application, audiences.storage);
+  const headers = {
+    authorization: `Bearer ${token}`,
+    'x-ms-version': '2024-11-04',
+    'x-ms-blob-type': 'BlockBlob',
+  };
+  for (const [path, body] of [
+    ['models?restype=container', ''],
+    ['models/credit/1.0.0/model.bin', 'the weights'],
+  ]) {
+    const url = `${storage.blobEndpoint}/${path}`;
+    const answer = await request(url, { method: 'PUT', headers, body: body ?? '', dispatcher });
+    assert.equal(answer.statusCode, 201, await answer.body.text());
+  }
+  await dispatcher.close();
+}
+
+describe('the packaged tasks, signed in to Azure', function () {
+  this.timeout(180_000);
+
+  before(() => bundleTask('FetchModel'));
+
+  const fetchModel = (scheme: Scheme, change: (local: LocalIdentity) => void = () => undefined) => {
+    let result: (Run & { local: LocalIdentity }) | undefined;
+    return withOwnServices(async (context) => {
+      const local = await startIdentity();
+      const storage = await startOauthStorage(context, local);
+      try {
+        await publishModel(storage, local);
+        change(local);
+        const folder = join(context.stateFolder, 'agent');
+        await mkdir(folder);
+        const connection = azureServiceConnection(local, scheme);
+        const inputs = {
+          azureSubscription: connection.id,
+          storageAccount: storage.account,
+          blobEndpoint: storage.blobEndpoint,
+          container: 'models',
+          model: 'credit',
+          targetFolder: join(folder, 'model'),
+        };
+        const environment = agentEnvironment(local, connection, inputs);
+        result = {
+          ...(await runBundle('FetchModel', environment, folder, local.authority.certificate)),
+          local,
+        };
+      } finally {
+        await storage.close();
+        await local.close();
+      }
+    }).then(() => {
+      assert.ok(result);
+      return result;
+    });
+  };
+
+  for (const scheme of [
+    'workloadIdentity',
+    'clientSecret',
+    'clientCertificate',
+    'managedIdentity',
+  ] as const) {
+    it(`FetchModel reads blobs by ${scheme}, and leaves no token behind`, async () => {
+      const { output, code, left, local } = await fetchModel(scheme);
+      assert.equal(code, 0, output);
+      assert.match(left, /the weights/);
+      assert.ok(local.entra.issued().length > 0);
+      const shown = output
+        .split('\n')
+        .filter((line) => !line.startsWith('##vso[task.setsecret]'))
+        .join('\n');
+      for (const secret of [...local.entra.issued(), local.devops.accessToken, local.application.secret]) {
+        assert.ok(!shown.includes(secret), 'a secret is in the log');
+        assert.ok(!left.includes(secret), 'a secret is in a file');
+      }
+    });
+  }
+
+  it('FetchModel explains a refused sign-in', async () => {
+    const { output, code } = await fetchModel('workloadIdentity', (local) => {
+      local.devops.lifeSeconds = -5;
+    });
+    assert.equal(code, 0, 'the agent learns of the failure by the result');
+    assert.match(output, /##vso\[task\.complete result=Failed;\]/);
+    assert.match(output, /IDENTITY_ASSERTION_EXPIRED/);
+  });
+
+  it('FetchModel explains tokens that the storage does not accept', async () => {
+    const { output } = await fetchModel('clientSecret', (local) => {
+      local.entra.lifeSeconds = -60;
+    });
+    assert.match(output, /STORAGE_/);
+  });
+});
