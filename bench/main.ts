@@ -8,6 +8,8 @@ type Bench = (options: BenchOptions) => Promise<Report>;
 
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   start: async () => (await import('./start.ts')).benchStart,
+  deploy: async () => (await import('./deploy/bench.ts')).benchDeploy,
+  image: async () => (await import('./image/bench.ts')).benchImage,
   fetch: async () => (await import('./fetch/bench.ts')).benchFetch,
 };
 
