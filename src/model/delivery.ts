@@ -13,6 +13,8 @@ export interface DeliveryPlan {
   readonly resolved: ModelLock;
   /** Hexadecimal MD5 by path, where the store keeps one. */
   readonly md5: ReadonlyMap<string, string>;
+  /** Paths of the files that the store cannot be asked for parts of. */
+  readonly whole?: ReadonlySet<string>;
   readonly folder: string;
   /** Set digest that the model must have. */
   readonly expectedDigest?: string;

@@ -21,7 +21,7 @@ async function receiveAll(
   missing: readonly LockedFile[],
   { store, log, signal }: DeliveryContext,
 ): Promise<Received> {
-  const { folder, resolved, md5 } = plan;
+  const { folder, resolved, md5, whole } = plan;
   const total = missing.reduce((sum, file) => sum + file.size, 0);
   let bytes = 0;
   const files = await fetchSet({
@@ -31,7 +31,8 @@ async function receiveAll(
     fingerprint: resolved.fingerprint,
     files: missing.map((locked): WantedFile => {
       const stored = md5.get(locked.path);
-      return { locked, ...(stored !== undefined && { md5: stored }) };
+      const asWhole = whole?.has(locked.path) ? { whole: true } : {};
+      return { locked, ...asWhole, ...(stored !== undefined && { md5: stored }) };
     }),
     async begin(totalBytes) {
       bytes = totalBytes;

@@ -13,6 +13,8 @@ export interface StoredFile {
   readonly sha256?: string;
   /** Hexadecimal MD5 that the store keeps for the whole file. */
   readonly md5?: string;
+  /** True where a part costs as much as the whole, because parts cannot be asked for. */
+  readonly whole?: boolean;
 }
 
 /** Reads pinned bytes: a store refuses (MODEL_CHANGED) when the file is no longer the listed one. */

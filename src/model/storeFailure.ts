@@ -77,7 +77,8 @@ export async function* bodyOf(
       const wanted = piece.subarray(skip, skip + left);
       skip -= Math.min(skip, piece.length);
       left -= wanted.length;
-      if (wanted.length > 0) yield wanted;
+      // Also when all of it is skipped: who waits for bytes sees that some came.
+      yield wanted;
       // What was not asked for is not waited for.
       if (left === 0) return;
     }

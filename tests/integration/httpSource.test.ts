@@ -174,6 +174,7 @@ describe('a model on a web server', function () {
         async (url) => {
           const store = open(`${url}/m.bin`);
           const file = await first(store);
+          assert.equal(file.whole, true);
           assert.ok(bytes.subarray(1000, 3000).equals(await content(store, file, 1000, 2000)));
           present = changed;
           await assert.rejects(content(store, file), { code: 'MODEL_CHANGED' });

@@ -92,6 +92,7 @@ async function storedFile({ client }: Access, file: IndexedFile, signal: AbortSi
     etag: identity,
     lastModified: probe.lastModified ?? new Date(0),
     ...(file.sha256 !== undefined && { sha256: file.sha256 }),
+    ...(!probe.ranged && { whole: true }),
   };
 }
 

@@ -12,6 +12,8 @@ export interface WantedFile {
   readonly locked: LockedFile;
   /** Hexadecimal MD5 that the store keeps. */
   readonly md5?: string;
+  /** The store cannot be asked for parts of it. */
+  readonly whole?: boolean;
 }
 
 type Algorithm = 'sha256' | 'md5';
@@ -92,7 +94,7 @@ export function createArrival(
   threads: HashThreads,
 ): Arrival {
   const { locked, md5 } = wanted;
-  const ranges = rangesOf(locked.size);
+  const ranges = rangesOf(locked.size, wanted.whole);
   const done = new Set(ranges.map((range) => range.index).filter((index) => finished.has(index)));
   // A recorded SHA-256 proves more than an MD5, so the MD5 is then not worth its time.
   const algorithms: Algorithm[] =

@@ -37,14 +37,17 @@ interface Running {
   readonly received: LockedFile[];
 }
 
-/** Journaled ranges of a file whose partial is as long as it must be; others are not believed. */
+/**
+ * Journaled ranges of a file whose partial is as long as it must be; others are not believed. A file that comes as
+ * a whole begins anew: what the journal calls its first range may have been a part.
+ */
 async function finishedRanges(
   journal: Journal,
   folder: string,
-  file: LockedFile,
+  { locked: file, whole }: WantedFile,
 ): Promise<ReadonlySet<number>> {
   const finished = journal.finished(file.path);
-  if (finished.size === 0) return finished;
+  if (finished.size === 0 || whole) return new Set();
   const partial = await stat(partialPath(folder, file.path)).catch(() => undefined);
   return partial?.size === file.size ? finished : new Set();
 }
@@ -97,7 +100,7 @@ export async function fetchSet(transfer: SetTransfer): Promise<readonly LockedFi
   const arrivals: Arrival[] = [];
   try {
     for (const wanted of transfer.files) {
-      const finished = await finishedRanges(journal, folder, wanted.locked);
+      const finished = await finishedRanges(journal, folder, wanted);
       arrivals.push(createArrival(wanted, partialPath(folder, wanted.locked.path), finished, threads));
     }
     const missing = arrivals.flatMap((arrival) => arrival.missing);
