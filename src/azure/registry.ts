@@ -29,6 +29,45 @@ export function azureRegistry(connection: ServiceConnection, registry: string, h
   return { registryUrl, fetchToken };
 }
 
+/** A registry as inputs name it: a Docker registry connection, or a login server and an AzureRM connection for it. */
+export interface RegistryChoice {
+  /** A service connection's id. */
+  readonly connection: string;
+  readonly loginServer?: string;
+}
+
+/** The choice of inputs `containerRegistry`, `azureSubscription` and `registry`; undefined where all are empty. Throws INPUT_INVALID. */
+export function registryChoice(inputs: {
+  readonly containerRegistry: string | undefined;
+  readonly azureSubscription: string | undefined;
+  readonly registry: string | undefined;
+}): RegistryChoice | undefined {
+  const { containerRegistry, azureSubscription, registry } = inputs;
+  if (registry === undefined) {
+    return containerRegistry === undefined ? undefined : { connection: containerRegistry };
+  }
+  if (containerRegistry === undefined && azureSubscription !== undefined) {
+    return { connection: azureSubscription, loginServer: registry };
+  }
+  throw new DeliveryError({
+    code: 'INPUT_INVALID',
+    side: 'input',
+    message:
+      containerRegistry === undefined
+        ? "Input 'registry' is set without 'azureSubscription'."
+        : "Inputs 'containerRegistry' and 'registry' both name a registry.",
+    remedy: "Set 'containerRegistry' alone, or 'azureSubscription' and 'registry'.",
+  });
+}
+
+/** The chosen registry. Throws what {@link openRegistry} and {@link azureRegistry} throw. */
+export function chosenRegistry(choice: RegistryChoice, host: Host): RegistryAccess {
+  const connection = host.connection(choice.connection);
+  return choice.loginServer === undefined
+    ? openRegistry(connection, host)
+    : azureRegistry(connection, choice.loginServer, host);
+}
+
 /**
  * The registry behind a Docker registry service connection of any type; type ACR signs in to Azure, the others by
  * user and password. Throws REGISTRY_CONNECTION_… or SERVICE_CONNECTION_… errors.

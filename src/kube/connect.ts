@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import type { ClusterName } from '../azure/cluster.ts';
 import { DeliveryError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { ClusterAccess } from './access.ts';
@@ -9,6 +10,7 @@ import { readServiceConnection } from './serviceConnection.ts';
 /** Which cluster, and how to sign in there. */
 export type ConnectionChoice =
   | { readonly type: 'kubernetes'; readonly id: string }
+  | { readonly type: 'azureResourceManager'; readonly id: string; readonly name: ClusterName }
   | {
       readonly type: 'kubeconfig';
       /** A file's path, or the content itself. */
@@ -33,11 +35,15 @@ async function readFileOf(path: string): Promise<string> {
   });
 }
 
-/** The access that the task's inputs name. Throws KUBECONFIG_… and SERVICE_CONNECTION_… errors. */
+/** The access that the task's inputs name. Throws KUBECONFIG_…, SERVICE_CONNECTION_…, AKS_… and IDENTITY_… errors. */
 export async function connect(choice: ConnectionChoice, host: Host): Promise<ClusterAccess> {
   const secret = (value: string): void => host.secret(value);
   if (choice.type === 'kubernetes') {
     return readServiceConnection(host.connection(choice.id), { folder: host.workingFolder, secret });
+  }
+  if (choice.type === 'azureResourceManager') {
+    const { openCluster } = await import('../azure/cluster.ts');
+    return openCluster(host.connection(choice.id), choice.name, host);
   }
   const path = resolve(host.workingFolder, choice.kubeconfig);
   const inline = isContent(choice.kubeconfig);

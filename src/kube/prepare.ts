@@ -1,3 +1,4 @@
+import { DeliveryError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { KubeClient } from './client.ts';
 import { type Application, generate } from './generate.ts';
@@ -42,7 +43,17 @@ function finish(manifest: PinnedManifest, options: PrepareOptions): PinnedManife
 }
 
 function secretManifests(options: PrepareOptions): Manifest[] {
-  const credentials = options.image.access?.credentials;
+  const { credentials, fetchToken } = options.image.access ?? {};
+  if (options.createPullSecret && fetchToken !== undefined) {
+    throw new DeliveryError({
+      code: 'PULL_SECRET_IMPOSSIBLE',
+      side: 'input',
+      message:
+        "Input 'createPullSecret' is set, but the registry is entered by an identity, whose tokens end within hours.",
+      remedy:
+        "Leave 'createPullSecret' off and let the cluster pull by its own identity: az aks update --attach-acr <registry>.",
+    });
+  }
   if (!options.createPullSecret || credentials === undefined) return [];
   return [pullSecret(options.image.host, credentials)];
 }

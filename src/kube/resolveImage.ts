@@ -1,19 +1,20 @@
+import { chosenRegistry, type RegistryChoice } from '../azure/registry.ts';
 import { DeliveryError } from '../errors.ts';
 import type { Host, Log } from '../host/host.ts';
 import { createRegistryClient, type RegistryClient } from '../oci/client.ts';
-import { type RegistryAccess, registryAccess } from '../oci/connection.ts';
+import type { RegistryAccess } from '../oci/connection.ts';
 import { type ImageReference, parseReference, registryUrlOf, wantedVersion } from '../oci/reference.ts';
 import { shortDigest } from '../report/format.ts';
 import { imageFacts } from './imageFacts.ts';
 import { type Choice, chooseImage, type ImagePolicy } from './newest.ts';
 import type { ModelIdentity } from './trace.ts';
 
-/** Which image the inputs ask for; `registry` is a service connection's id. */
+/** Which image the inputs ask for. */
 export type ImageChoice =
-  | { readonly kind: 'given'; readonly image: string; readonly registry?: string }
+  | { readonly kind: 'given'; readonly image: string; readonly registry?: RegistryChoice }
   | {
       readonly kind: 'chosen';
-      readonly registry: string;
+      readonly registry: RegistryChoice;
       readonly repository: string;
       readonly policy: ImagePolicy;
     };
@@ -49,7 +50,7 @@ function tellChoice(choice: Choice, repository: string, log: Log): void {
 }
 
 async function choose(choice: Extract<ImageChoice, { kind: 'chosen' }>, host: Host): Promise<ResolvedImage> {
-  const access = registryAccess(host.connection(choice.registry));
+  const access = chosenRegistry(choice.registry, host);
   const client = clientFor(access, host);
   const found = await chooseImage(client, choice.repository, choice.policy);
   tellChoice(found, choice.repository, host.log);
@@ -65,9 +66,13 @@ async function choose(choice: Extract<ImageChoice, { kind: 'chosen' }>, host: Ho
 }
 
 /** The connection's access when it is for this image's registry; otherwise the registry without credentials. */
-function accessFor(reference: ImageReference, connectionId: string | undefined, host: Host): RegistryAccess {
-  if (connectionId === undefined) return { registryUrl: registryUrlOf(reference.registry) };
-  const access = registryAccess(host.connection(connectionId));
+function accessFor(
+  reference: ImageReference,
+  choice: RegistryChoice | undefined,
+  host: Host,
+): RegistryAccess {
+  if (choice === undefined) return { registryUrl: registryUrlOf(reference.registry) };
+  const access = chosenRegistry(choice, host);
   const client = clientFor(access, host);
   if (client.host === reference.registry) return access;
   throw new DeliveryError({

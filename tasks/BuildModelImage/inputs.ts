@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { type RegistryChoice, registryChoice } from '../../src/azure/registry.ts';
 import type { Host } from '../../src/host/host.ts';
 import {
   choice,
@@ -22,6 +23,8 @@ import { type ModelInput, readModel } from './modelInput.ts';
 /** The inputs by their public names, as task.json declares them. */
 export const fields = {
   containerRegistry: connection(),
+  azureSubscription: connection(),
+  registry: text(),
   repository: text(),
   tags: lines(),
   engine: choice(['auto', 'registry', 'docker'], 'auto'),
@@ -68,7 +71,7 @@ export type ApplicationInput =
     };
 
 export interface BuildInputs {
-  readonly containerRegistry: string;
+  readonly registry: RegistryChoice;
   readonly repository: string;
   readonly tags: readonly string[];
   readonly application: ApplicationInput;
@@ -154,7 +157,7 @@ export function readBuildInputs(host: Host): BuildInputs {
     required(undefined, 'appFolder', 'because there is neither a model nor a Dockerfile');
   }
   return {
-    containerRegistry: required(raw.containerRegistry, 'containerRegistry', 'to know where the image goes'),
+    registry: required(registryChoice(raw), 'containerRegistry', 'to know where the image goes'),
     repository: checkRepository(required(raw.repository, 'repository', 'to name the image')),
     tags: [...new Set(tags.map(checkTag))],
     ...readApplication(raw, host),

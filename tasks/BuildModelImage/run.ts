@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { chosenRegistry } from '../../src/azure/registry.ts';
 import type { Host } from '../../src/host/host.ts';
 import { type BuiltImage, buildImage } from '../../src/image/build.ts';
 import { imageRecord, layerTable, summaryOf } from '../../src/image/report.ts';
 import { runLabels } from '../../src/image/runLabels.ts';
-import { registryAccess } from '../../src/oci/connection.ts';
 import { formatBytes } from '../../src/report/format.ts';
 import { builderFor, clientFor, type Run } from './builder.ts';
 import { readBuildInputs } from './inputs.ts';
@@ -51,7 +51,7 @@ async function build(run: Run): Promise<BuiltImage> {
 /** BuildModelImage: application and model as one image in the registry; nothing is tagged before all of it is there. */
 export async function buildModelImage(host: Host): Promise<void> {
   const inputs = readBuildInputs(host);
-  const access = registryAccess(host.connection(inputs.containerRegistry));
+  const access = chosenRegistry(inputs.registry, host);
   const failed = new AbortController();
   const signal = AbortSignal.any([host.cancelled, failed.signal]);
   const workFolder = await mkdtemp(join(host.temporaryFolder, 'image-'));

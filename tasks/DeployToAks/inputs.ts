@@ -1,3 +1,4 @@
+import { registryChoice } from '../../src/azure/registry.ts';
 import { DeliveryError } from '../../src/errors.ts';
 import type { Host } from '../../src/host/host.ts';
 import {
@@ -27,6 +28,10 @@ const port = (defaultValue: number) =>
 export const fields = {
   connectionType: choice(['kubernetes', 'kubeconfig', 'azureResourceManager'], 'kubernetes'),
   kubernetesConnection: connection(),
+  azureSubscription: connection(),
+  resourceGroup: text(),
+  cluster: text(),
+  useClusterAdmin: flag(false),
   kubeconfig: text(),
   kubeconfigContext: text(),
   namespace: text(),
@@ -46,6 +51,7 @@ export const fields = {
   imagePullSecret: text(),
   image: text(),
   containerRegistry: connection(),
+  registry: text(),
   repository: text(),
   imagePolicy: choice(['newest', 'semver', 'regex'], 'newest'),
   tagFilter: text(),
@@ -93,20 +99,15 @@ function invalid(name: string, problem: string, remedy: string): DeliveryError {
   return new DeliveryError({ code: 'INPUT_INVALID', side: 'input', message, remedy });
 }
 
-function notYet(name: string, value: string, instead: string): DeliveryError {
-  return new DeliveryError({
-    code: 'NOT_SUPPORTED_YET',
-    side: 'input',
-    message: `'${name}: ${value}' is not supported by this version of the task.`,
-    remedy: instead,
-  });
-}
-
 function readConnection(raw: Raw): ConnectionChoice {
   const why = `with 'connectionType: ${raw.connectionType}'`;
   if (raw.connectionType === 'azureResourceManager') {
-    const instead = "Use 'kubernetes' with a Kubernetes service connection, or 'kubeconfig'.";
-    throw notYet('connectionType', raw.connectionType, instead);
+    const name = {
+      resourceGroup: required(raw.resourceGroup, 'resourceGroup', why),
+      cluster: required(raw.cluster, 'cluster', why),
+      admin: raw.useClusterAdmin,
+    };
+    return { type: raw.connectionType, id: required(raw.azureSubscription, 'azureSubscription', why), name };
   }
   if (raw.connectionType === 'kubernetes') {
     return { type: 'kubernetes', id: required(raw.kubernetesConnection, 'kubernetesConnection', why) };
@@ -131,7 +132,7 @@ function tagFilter(source: string | undefined): RegExp | undefined {
 
 function readImage(raw: Raw): ImageChoice {
   if (raw.image !== undefined) {
-    const registry = raw.containerRegistry;
+    const registry = registryChoice(raw);
     return { kind: 'given', image: raw.image, ...(registry === undefined ? {} : { registry }) };
   }
   const why = "when 'image' is empty";
@@ -139,7 +140,7 @@ function readImage(raw: Raw): ImageChoice {
   if (raw.imagePolicy === 'regex') required(raw.tagFilter, 'tagFilter', "with 'imagePolicy: regex'");
   return {
     kind: 'chosen',
-    registry: required(raw.containerRegistry, 'containerRegistry', why),
+    registry: required(registryChoice(raw), 'containerRegistry', why),
     repository: checkRepository(required(raw.repository, 'repository', why)),
     policy: { by: raw.imagePolicy, ...(filter === undefined ? {} : { tagFilter: filter }) },
   };
@@ -150,7 +151,7 @@ function readStrategy(raw: Raw): Strategy {
   return { kind: 'canary', percent: raw.canaryPercent, durationMs: raw.canaryDuration * 1000 };
 }
 
-/** Reads and checks all inputs once. Throws INPUT_MISSING, INPUT_INVALID, IMAGE_NAME_INVALID or NOT_SUPPORTED_YET. */
+/** Reads and checks all inputs once. Throws INPUT_MISSING, INPUT_INVALID or IMAGE_NAME_INVALID. */
 export function readDeployInputs(host: Host): DeployInputs {
   const raw = readInputs(host, fields);
   if (raw.createPullSecret) required(raw.containerRegistry, 'containerRegistry', "with 'createPullSecret'");
