@@ -6,7 +6,7 @@ import type { BenchOptions } from '../options.ts';
 import type { Report } from '../report.ts';
 import { type Room, withRoom } from '../room.ts';
 import { bundled } from '../task.ts';
-import { kubectl, kubectlBinary } from './kubectl.ts';
+import { kubectl, kubectlBinary, kubectlKinds } from './kubectl.ts';
 import { requests } from './metrics.ts';
 import { newTarget, type Site } from './target.ts';
 import { deployToAks } from './task.ts';
@@ -27,11 +27,12 @@ async function deployed(room: Room, site: Site, count: number): Promise<Contesta
   const bundle = await bundled(room, 'DeployToAks');
   const binary = await kubectlBinary(room);
   const own = await newTarget(room, site, count);
-  const other = await newTarget(room, site, count);
+  const others = await Promise.all(
+    kubectlKinds.map(async (kind) => ({ kind, target: await newTarget(room, site, count) })),
+  );
   const contestants = [
     deployToAks(room, bundle, own),
-    kubectl(room, binary, other, 'fresh'),
-    kubectl(room, binary, other, 'warm'),
+    ...others.map(({ kind, target }) => kubectl(room, binary, target, kind)),
   ];
   for (const { run } of contestants) await run(0);
   return contestants;

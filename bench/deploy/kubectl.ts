@@ -8,7 +8,19 @@ import type { Room } from '../room.ts';
 import { requests } from './metrics.ts';
 import type { Target } from './target.ts';
 
-const script = 'set -e; "$@" apply -f "$FOLDER"; "$@" rollout status deployment/web --timeout=120s';
+const script = 'set -e; "$@" apply $HOW -f "$FOLDER"; "$@" rollout status deployment/web --timeout=120s';
+
+/** Ways to use it. A fresh agent has not kept what the API server can do; merging is the client's job or the server's. */
+export const kubectlKinds = [
+  { name: 'kubectl apply, rollout status (fresh agent)', isFresh: true, how: '' },
+  { name: 'kubectl apply, rollout status (its cache kept)', isFresh: false, how: '' },
+  {
+    name: 'kubectl apply --server-side, rollout status (its cache kept)',
+    isFresh: false,
+    how: '--server-side --force-conflicts',
+  },
+] as const;
+type Kind = (typeof kubectlKinds)[number];
 
 /** kubectl of the cluster's own version. */
 export function kubectlBinary(room: Room): Promise<string> {
@@ -24,18 +36,18 @@ function countRequests(output: string): number {
   return output.match(/^I.*(?:"Response" verb=| (?:GET|POST|PATCH|PUT) https:).*$/gm)?.length ?? 0;
 }
 
-/** The script that the task replaces; a fresh agent has not kept what the API server can do. */
-export function kubectl(room: Room, binary: string, target: Target, agent: 'fresh' | 'warm'): Contestant {
+/** The script that the task replaces. */
+export function kubectl(room: Room, binary: string, target: Target, kind: Kind): Contestant {
   const shared = mkdtemp(join(room.folder, 'kubectl-'));
   return {
-    name: `kubectl apply, rollout status (${agent === 'fresh' ? 'fresh agent' : 'its cache kept'})`,
+    name: kind.name,
     async run() {
-      const cache = agent === 'warm' ? await shared : await mkdtemp(join(room.folder, 'kubectl-'));
+      const cache = kind.isFresh ? await mkdtemp(join(room.folder, 'kubectl-')) : await shared;
       const flags = ['-v=6', '--kubeconfig', target.kubeconfig, '--namespace', target.namespace];
       const { sample, output } = await measure({
         command: 'bash',
         args: ['-c', script, 'kubectl', binary, ...flags, '--cache-dir', cache],
-        env: { ...process.env, FOLDER: target.folder },
+        env: { ...process.env, FOLDER: target.folder, HOW: kind.how },
       });
       return { ...sample, [requests.name]: countRequests(output) };
     },
