@@ -24,7 +24,11 @@ export async function bundleTask(name: string): Promise<Metafile> {
     keepNames: true,
     legalComments: 'none',
     // Packages made for ES modules ask where they are; CommonJS has no import.meta.
-    define: { 'import.meta.url': 'bundleUrl' },
+    define: {
+      'import.meta.url': 'bundleUrl',
+      // Which Node runs a task is the agent's matter; a warning in every log helps nobody.
+      'process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED': '"true"',
+    },
     banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
     metafile: true,
     logLevel: 'error',

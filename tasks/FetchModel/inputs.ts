@@ -24,6 +24,9 @@ import {
   checkedKey,
   checkedSas,
 } from '../../src/model/azureBlob/location.ts';
+import type { HttpLocation } from '../../src/model/http/location.ts';
+import type { OciLocation } from '../../src/model/oci/location.ts';
+import type { S3Location } from '../../src/model/s3/location.ts';
 import type { ScanMode } from '../../src/model/scan/model.ts';
 import type { VersionPolicy, Wanted } from '../../src/model/selection/types.ts';
 import {
@@ -34,10 +37,11 @@ import {
   checkedSecret,
   checkedVersion,
 } from './checks.ts';
+import { http, oci, s3 } from './sources.ts';
 
 /** Every input of task.json, as it is read. */
 export const fields = {
-  source: choice(['azureBlob'], 'azureBlob'),
+  source: choice(['azureBlob', 's3', 'http', 'oci'], 'azureBlob'),
   authentication: choice(
     ['accountKey', 'sas', 'connectionString', 'anonymous', 'azureResourceManager'],
     'accountKey',
@@ -49,6 +53,15 @@ export const fields = {
   accountKey: text(),
   sasToken: text(),
   connectionString: text(),
+  s3Connection: connection(),
+  bucket: text(),
+  region: text(),
+  s3Endpoint: text(),
+  s3Addressing: choice(['auto', 'path', 'host'], 'auto'),
+  url: text(),
+  httpConnection: connection(),
+  reference: text(),
+  containerRegistry: connection(),
   model: text(),
   files: lines('**'),
   versionPolicy: choice(
@@ -68,10 +81,14 @@ export const fields = {
   scan: choice(['warn', 'fail', 'off'], 'warn'),
 };
 
-type Raw = Values<typeof fields>;
+export type Raw = Values<typeof fields>;
 
 /** A source of models, by its type. */
-export type Source = { readonly type: 'azureBlob'; readonly location: AzureBlobLocation };
+export type Source =
+  | { readonly type: 'azureBlob'; readonly location: AzureBlobLocation }
+  | { readonly type: 's3'; readonly location: S3Location }
+  | { readonly type: 'http'; readonly location: HttpLocation }
+  | { readonly type: 'oci'; readonly location: OciLocation };
 
 /** What the task shall do, checked. */
 export interface FetchInputs {
@@ -178,14 +195,28 @@ function policy(raw: Raw): VersionPolicy {
   }
 }
 
+function source(host: Host, raw: Raw, model: string): Source {
+  switch (raw.source) {
+    case 'azureBlob':
+      return { type: 'azureBlob', location: azureBlob(host, raw) };
+    case 's3':
+      return { type: 's3', location: s3(host, raw) };
+    case 'http':
+      return { type: 'http', location: http(host, raw, model) };
+    case 'oci':
+      return { type: 'oci', location: oci(host, raw, model) };
+  }
+}
+
 /** Reads and checks all inputs. Throws INPUT_MISSING or INPUT_INVALID, naming the input. */
 export function readFetchInputs(host: Host): FetchInputs {
   const raw = readInputs(host, fields);
+  const model = checkedModel(required(raw.model, 'model', 'to know which model is meant'));
   const workspace = host.variable('Pipeline.Workspace') ?? host.workingFolder;
   return {
-    source: { type: raw.source, location: azureBlob(host, raw) },
+    source: source(host, raw, model),
     wanted: {
-      model: checkedModel(required(raw.model, 'model', 'to know which model is meant')),
+      model,
       policy: policy(raw),
       files: raw.files,
       ready: {

@@ -13,10 +13,18 @@ import { type FetchInputs, readFetchInputs, type Source } from './inputs.ts';
 import { explainSelection, summaryOf } from './report.ts';
 
 /** The store's client is loaded only here: a wrong input is told without waiting for it. */
-async function openStore(source: Source): Promise<ModelStore> {
+async function openStore(source: Source, signal: AbortSignal): Promise<ModelStore> {
   switch (source.type) {
     case 'azureBlob':
       return (await import('../../src/model/azureBlob/store.ts')).openAzureBlobStore(source.location);
+    case 's3':
+      return (await import('../../src/model/s3/store.ts')).openS3Store(source.location);
+    case 'http':
+      return (await import('../../src/model/http/store.ts')).openHttpStore(source.location);
+    case 'oci': {
+      const { openOciStore } = await import('../../src/model/oci/store.ts');
+      return openOciStore(source.location, { signal, userAgent: 'model-delivery' });
+    }
   }
 }
 
@@ -43,6 +51,7 @@ function planOf(inputs: FetchInputs, resolved: ModelLock, selection: Selection):
   return {
     resolved,
     md5: new Map(md5),
+    whole: new Set(selection.files.filter(({ stored }) => stored.whole).map(({ path }) => path)),
     folder: inputs.targetFolder,
     scan: inputs.scan,
     ...(inputs.cache !== undefined && { cache: inputs.cache }),
@@ -113,7 +122,7 @@ async function settle(host: Host, inputs: FetchInputs, store: ModelStore): Promi
 export async function run(host: Host): Promise<void> {
   const started = performance.now();
   const inputs = readFetchInputs(host);
-  const store = await openStore(inputs.source);
+  const store = await openStore(inputs.source, host.cancelled);
   host.log.info(`Looking for model '${inputs.wanted.model}' in ${store.source.url}`);
   const { selection, delivered } = await settle(host, inputs, store);
 

@@ -36,8 +36,8 @@ export function ociLocation(reference: string, model: string, connection?: Regis
   }
   const version = digest ?? tag;
   return {
+    ...connection,
     registryUrl,
-    ...(connection?.credentials && { credentials: connection.credentials }),
     repository,
     model,
     ...(version !== undefined && { version }),

@@ -181,8 +181,9 @@ export function openOciStore(
   location: OciLocation,
   options: { readonly signal: AbortSignal; readonly userAgent: string },
 ): ModelStore {
-  const { registryUrl, credentials } = location;
-  const registry = { registryUrl, ...(credentials && { credentials }), ...options };
+  const { registryUrl, credentials, fetchToken } = location;
+  const signIn = { ...(credentials && { credentials }), ...(fetchToken && { fetchToken }) };
+  const registry = { registryUrl, ...signIn, ...options };
   const repository: Repository = {
     location,
     client: createRegistryClient(registry),

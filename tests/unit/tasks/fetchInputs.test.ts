@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { join, resolve } from 'node:path';
+import type { AzureBlobLocation } from '../../../src/model/azureBlob/location.ts';
 import { type FetchInputs, readFetchInputs } from '../../../tasks/FetchModel/inputs.ts';
 import { recordingHost } from '../../support/host.ts';
 
@@ -10,6 +11,11 @@ const minimal = { storageAccount: 'datascience', container: 'models', accountKey
 function read(inputs: Record<string, string>, variables: Record<string, string> = {}) {
   const { host, said } = recordingHost({ inputs, variables, workingFolder: '/agent/s' });
   return { inputs: readFetchInputs(host) as FetchInputs, said };
+}
+
+function blobLocation(inputs: FetchInputs): AzureBlobLocation {
+  assert.equal(inputs.source.type, 'azureBlob');
+  return inputs.source.location as AzureBlobLocation;
 }
 
 describe("FetchModel's inputs", () => {
@@ -47,7 +53,7 @@ describe("FetchModel's inputs", () => {
   it('take the account from an endpoint, path-style or by host name', () => {
     const account = (blobEndpoint: string): string => {
       const { storageAccount: _, ...rest } = minimal;
-      const { credential } = read({ ...rest, blobEndpoint }).inputs.source.location;
+      const { credential } = blobLocation(read({ ...rest, blobEndpoint }).inputs);
       return credential.kind === 'accountKey' ? credential.account : '';
     };
     assert.equal(account('http://127.0.0.1:10000/models1/'), 'models1');
@@ -61,10 +67,10 @@ describe("FetchModel's inputs", () => {
       connectionString: `DefaultEndpointsProtocol=https;AccountName=acc;AccountKey=${key};EndpointSuffix=core.windows.net`,
     });
     assert.ok(byString.said.secrets.includes(key));
-    assert.equal(byString.inputs.source.location.endpoint, 'https://acc.blob.core.windows.net');
+    assert.equal(blobLocation(byString.inputs).endpoint, 'https://acc.blob.core.windows.net');
     const bySas = read({ ...minimal, authentication: 'sas', sasToken: `?${sas}` });
     assert.ok(bySas.said.secrets.includes('c2lnbmF0dXJl+secret'));
-    assert.deepEqual(bySas.inputs.source.location.credential, { kind: 'sas', token: sas });
+    assert.deepEqual(blobLocation(bySas.inputs).credential, { kind: 'sas', token: sas });
   });
 
   it('choose the policy by its name, with a version or range where it takes one', () => {
@@ -78,7 +84,7 @@ describe("FetchModel's inputs", () => {
   for (const [what, inputs, code, named] of [
     ['a missing model', { ...minimal, model: '' }, 'INPUT_MISSING', 'model'],
     ['a missing key', { ...minimal, accountKey: '' }, 'INPUT_MISSING', 'accountKey'],
-    ['a source that is not there yet', { ...minimal, source: 's3' }, 'INPUT_INVALID', 'azureBlob'],
+    ['a source that is not there yet', { ...minimal, source: 'mlflow' }, 'INPUT_INVALID', 'azureBlob'],
     ['a URL for the account', { ...minimal, storageAccount: 'https://x' }, 'INPUT_INVALID', 'storageAccount'],
     ['a key that is none', { ...minimal, accountKey: 'hunter2!' }, 'INPUT_INVALID', 'accountKey'],
     ['a variable without value', { ...minimal, accountKey: '$(storageKey)' }, 'INPUT_INVALID', 'storageKey'],
@@ -118,4 +124,57 @@ describe("FetchModel's inputs", () => {
       );
     });
   }
+
+  it('name a bucket, with keys and region of the connection or the environment', () => {
+    const inputs = { source: 's3', bucket: 'models', model: 'credit' };
+    const location = (more: Record<string, string>, environment: Record<string, string> = {}) => {
+      const parameters = { username: 'KEY', password: 'the-secret', region: 'eu-north-1' };
+      const connection = {
+        id: 's3',
+        url: 'https://minio.example.com',
+        scheme: 'UsernamePassword',
+        parameters,
+        data: {},
+      };
+      const settings = {
+        inputs: { ...inputs, ...more },
+        connections: [connection],
+        workingFolder: '/agent/s',
+      };
+      const { host, said } = recordingHost(settings);
+      return { source: readFetchInputs({ ...host, environment }).source, said };
+    };
+    const { source, said } = location({ s3Connection: 's3', s3Addressing: 'host' });
+    assert.deepEqual(source, {
+      type: 's3',
+      location: {
+        bucket: 'models',
+        region: 'eu-north-1',
+        addressing: 'host',
+        endpoint: 'https://minio.example.com',
+        credentials: { accessKeyId: 'KEY', secretAccessKey: 'the-secret' },
+      },
+    });
+    assert.ok(said.secrets.includes('the-secret'));
+    const own = location({}, { AWS_REGION: 'eu-west-1' }).source;
+    assert.deepEqual(own.location, { bucket: 'models', region: 'eu-west-1', addressing: 'auto' });
+    assert.throws(() => location({}), { code: 'INPUT_MISSING' });
+  });
+
+  it('name an address, whose signature is masked, and a repository', () => {
+    const web = read({
+      source: 'http',
+      url: 'https://h.example/m.bin?sig=0123456789abcdef0',
+      model: 'credit',
+    });
+    assert.deepEqual(web.said.secrets, ['0123456789abcdef0']);
+    assert.deepEqual(web.inputs.source.type, 'http');
+    const { source } = read({ source: 'oci', reference: 'ghcr.io/team/credit:1.0', model: 'credit' }).inputs;
+    assert.deepEqual(source.location, {
+      registryUrl: 'https://ghcr.io',
+      repository: 'team/credit',
+      version: '1.0',
+      model: 'credit',
+    });
+  });
 });

@@ -1,0 +1,82 @@
+import { azureRegistry, openRegistry } from '../../src/azure/registry.ts';
+import { DeliveryError } from '../../src/errors.ts';
+import type { Host } from '../../src/host/host.ts';
+import { required } from '../../src/host/inputs.ts';
+import { checkedUrl, type HttpCredentials, type HttpLocation } from '../../src/model/http/location.ts';
+import { type OciLocation, ociLocation } from '../../src/model/oci/location.ts';
+import {
+  checkedBucket,
+  checkedRegion,
+  checkedS3Endpoint,
+  readS3Connection,
+  type S3Location,
+} from '../../src/model/s3/location.ts';
+import type { RegistryAccess } from '../../src/oci/connection.ts';
+import { parseReference } from '../../src/oci/reference.ts';
+import type { Raw } from './inputs.ts';
+
+/** The S3 bucket that the inputs name; without a connection the SDK finds the environment's credentials. */
+export function s3(host: Host, raw: Raw): S3Location {
+  const connection =
+    raw.s3Connection === undefined ? undefined : readS3Connection(host.connection(raw.s3Connection));
+  if (connection !== undefined) {
+    host.secret(connection.credentials.secretAccessKey);
+    if (connection.credentials.sessionToken !== undefined) host.secret(connection.credentials.sessionToken);
+  }
+  const endpoint =
+    raw.s3Endpoint === undefined ? connection?.endpoint : checkedS3Endpoint(raw.s3Endpoint, 's3Endpoint');
+  const { AWS_REGION, AWS_DEFAULT_REGION } = host.environment;
+  // A service of one's own seldom has regions; its software then takes this name.
+  const usual = endpoint === undefined ? undefined : 'us-east-1';
+  const region = raw.region ?? connection?.region ?? (AWS_REGION || AWS_DEFAULT_REGION || usual);
+  return {
+    bucket: checkedBucket(required(raw.bucket, 'bucket', 'with source s3')),
+    region: checkedRegion(
+      required(region, 'region', "unless the service connection or 's3Endpoint' says where"),
+    ),
+    addressing: raw.s3Addressing,
+    ...(endpoint !== undefined && { endpoint }),
+    ...(connection !== undefined && { credentials: connection.credentials }),
+  };
+}
+
+function httpCredentials(host: Host, id: string): HttpCredentials {
+  const { username, password } = host.connection(id).parameters;
+  if (username !== undefined && password !== undefined) {
+    host.secret(password);
+    return { username, password };
+  }
+  throw new DeliveryError({
+    code: 'INPUT_INVALID',
+    side: 'input',
+    message: `Service connection '${id}' of input 'httpConnection' has no user name and password.`,
+    remedy: "Complete it in the project settings, or leave 'httpConnection' empty for an open server.",
+  });
+}
+
+/** The address that the inputs name. Whatever its query holds is masked: signatures travel there. */
+export function http(host: Host, raw: Raw, model: string): HttpLocation {
+  const url = checkedUrl(required(raw.url, 'url', 'with source http'));
+  for (const value of new URL(url).searchParams.values()) if (value.length >= 16) host.secret(value);
+  return {
+    url,
+    model,
+    ...(raw.httpConnection !== undefined && { credentials: httpCredentials(host, raw.httpConnection) }),
+  };
+}
+
+/** The registry's connection; with an Azure connection alone it is the one that the reference names. */
+function registry(host: Host, raw: Raw, reference: string): RegistryAccess | undefined {
+  const { containerRegistry, azureSubscription } = raw;
+  if (containerRegistry !== undefined) return openRegistry(host.connection(containerRegistry), host);
+  if (azureSubscription === undefined) return undefined;
+  return azureRegistry(host.connection(azureSubscription), parseReference(reference).registry, host);
+}
+
+/** The repository that the inputs name. */
+export function oci(host: Host, raw: Raw, model: string): OciLocation {
+  const reference = required(raw.reference, 'reference', 'with source oci');
+  const access = registry(host, raw, reference);
+  if (access?.credentials !== undefined) host.secret(access.credentials.password);
+  return ociLocation(reference, model, access);
+}
