@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import { type LocalAcr, startAcr } from '../../local/azure/acr.ts';
@@ -8,10 +9,13 @@ import { createAcrTokens } from '../../src/azure/acr.ts';
 import { azureConnection } from '../../src/azure/connection.ts';
 import { createCredential } from '../../src/azure/credential.ts';
 import { createAuthorizer } from '../../src/oci/auth.ts';
+import { createRegistryClient, type RegistryClient } from '../../src/oci/client.ts';
 import { azureServiceConnection, failureText, jobHost, networkOf } from '../support/identity.ts';
 import { withOwnServices } from '../support/ownServices.ts';
 
 interface Opened {
+  /** The product's client, which may push to `team/app`. */
+  readonly client: RegistryClient;
   readonly local: LocalIdentity;
   readonly acr: LocalAcr;
   readonly warnings: readonly string[];
@@ -47,7 +51,11 @@ async function open(context: LocalContext, use: (opened: Opened) => Promise<void
       const header = await authorizer.answer(first.headers['www-authenticate'], scope, known);
       return header === undefined ? 401 : (await send(header)).statusCode;
     };
-    await use({ local, acr, warnings: said.warnings, secrets: said.secrets, ask });
+    const client = createRegistryClient({
+      ...{ registryUrl: acr.url, fetchToken: tokens.fetchToken, pushTo: 'team/app', dispatcher },
+      ...{ signal: host.cancelled, userAgent: 'test' },
+    });
+    await use({ client, local, acr, warnings: said.warnings, secrets: said.secrets, ask });
   } finally {
     await dispatcher.close();
     await acr.close();
@@ -87,6 +95,31 @@ describe('signing in to an Azure container registry', function () {
       assert.equal(local.devops.requests.length, 2);
     }));
 
+  it('pushes a layer that takes longer than every token lives, and reads it back', () =>
+    withAcr(async ({ client, acr, local }) => {
+      local.entra.lifeSeconds = 2;
+      acr.settings.lifeSeconds = 2;
+      const part = Buffer.alloc(64 * 1024, 7);
+      const parts = 8;
+      const hash = createHash('sha256');
+      for (let count = 0; count < parts; count += 1) hash.update(part);
+      const digest = `sha256:${hash.digest('hex')}`;
+      const open = async function* (offset: number) {
+        for (let sent = offset; sent < part.length * parts; sent += part.length) {
+          await sleep(400);
+          yield part;
+        }
+      };
+      assert.equal(
+        await client.pushBlob('team/app', { digest, size: part.length * parts, open }),
+        'uploaded',
+      );
+      let size = 0;
+      for await (const piece of client.readBlob('team/app', digest)) size += piece.byteLength;
+      assert.equal(size, part.length * parts);
+      assert.ok(local.devops.requests.length >= 2, 'the chain was gone through again');
+    }));
+
   it('names the role that is missing, to pull and to push', () =>
     withAcr(async ({ ask, acr, local }) => {
       const { objectId } = local.application;
@@ -94,6 +127,8 @@ describe('signing in to an Azure container registry', function () {
       const pushing = await failureText(ask('POST', uploads, push));
       assert.equal(pushing.code, 'REGISTRY_ROLE_MISSING');
       assert.match(pushing.text, /AcrPush.*Container Registry Repository Writer/);
+      const mounting = await failureText(ask('POST', uploads, `${pull} repository:secret/base:pull`));
+      assert.match(mounting.text, /pull from repository 'secret\/base'/);
       acr.settings.grants = [];
       const pulling = await failureText(ask('GET', '/v2/team/app/tags/list', pull));
       assert.equal(pulling.code, 'REGISTRY_ROLE_MISSING');
