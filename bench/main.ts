@@ -15,18 +15,26 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'string' }, size: { type: 'string' }, rounds: { type: 'string' } },
+  options: {
+    json: { type: 'string' },
+    size: { type: 'string' },
+    rounds: { type: 'string' },
+    profile: { type: 'string' },
+    only: { type: 'string' },
+  },
 });
 const load = benches[positionals[0] ?? ''];
 if (load === undefined) {
   console.error(
-    `npm run bench -- NAME [--json FILE] [--size SMALL|FULL] [--rounds N], where NAME is one of: ${Object.keys(benches).join(', ')}.`,
+    `npm run bench -- NAME [--json FILE] [--size SMALL|FULL] [--rounds N] [--only TITLE] [--profile FOLDER], where NAME is one of: ${Object.keys(benches).join(', ')}.`,
   );
   process.exit(2);
 }
 const report = await (await load())({
   size: values.size?.toUpperCase() === 'SMALL' ? 'SMALL' : 'FULL',
   ...(values.rounds === undefined ? {} : { rounds: Number(values.rounds) }),
+  ...(values.only === undefined ? {} : { only: values.only }),
+  ...(values.profile === undefined ? {} : { profile: values.profile }),
 });
 console.log(report.text);
 if (values.json !== undefined) {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { taskNames } from '../build/layout.ts';
 import { ensureNode, type NodeMajor } from '../local/toolchain/node.ts';
 import { hold, type Outcome, reportOf } from './contest.ts';
+import type { BenchOptions } from './options.ts';
 import type { Report } from './report.ts';
 import { type Room, withRoom } from './room.ts';
 import { bundled } from './task.ts';
@@ -35,8 +36,8 @@ async function contest(room: Room, major: NodeMajor, bundles: ReadonlyMap<string
 }
 
 /** How long each packaged task takes from its start to its first decision (a missing input), beside Node alone. */
-export function benchStart(): Promise<Report> {
-  return withRoom(async (room) => {
+export function benchStart(options: BenchOptions): Promise<Report> {
+  return withRoom(options, async (room) => {
     const bundles = new Map<string, string>();
     for (const name of taskNames) bundles.set(name, await bundled(room, name));
     return reportOf([await contest(room, 20, bundles), await contest(room, 24, bundles)]);

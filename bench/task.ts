@@ -16,16 +16,17 @@ export async function bundled(room: Room, name: string): Promise<string> {
 }
 
 export interface TaskRun {
+  /** Its folder is the agent's working and temporary folder. */
+  readonly room: Room;
   /** Of {@link bundled}. */
   readonly bundle: string;
   readonly inputs: Readonly<Record<string, string>>;
   readonly connections?: readonly Connection[];
-  /** The agent's working and temporary folder. */
-  readonly folder: string;
 }
 
 /** The command by which an agent starts the task: inputs and service connections in its environment. */
-export function taskCommand({ bundle, inputs, connections = [], folder }: TaskRun): Command {
+export function taskCommand({ room, bundle, inputs, connections = [] }: TaskRun): Command {
+  const { folder, nodeFlags } = room;
   const variable = (name: string, value: string) => ({ name, value, secret: false, readOnly: true });
   const given = taskEnvironment({
     variables: [
@@ -41,7 +42,7 @@ export function taskCommand({ bundle, inputs, connections = [], folder }: TaskRu
   });
   return {
     command: process.execPath,
-    args: [join(bundle, 'index.js')],
+    args: [...nodeFlags, join(bundle, 'index.js')],
     env: { ...machineEnvironment(process.env), ...given },
     cwd: folder,
   };

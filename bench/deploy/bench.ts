@@ -2,7 +2,7 @@ import { startServices } from '../../local/services/index.ts';
 import { pushWebImages } from '../../tests/support/webImage.ts';
 import { type Contestant, hold, type Outcome, reportOf } from '../contest.ts';
 import { usage } from '../measure.ts';
-import type { BenchOptions } from '../options.ts';
+import { type BenchOptions, isWanted } from '../options.ts';
 import type { Report } from '../report.ts';
 import { type Room, withRoom } from '../room.ts';
 import { bundled } from '../task.ts';
@@ -40,13 +40,15 @@ async function deployed(room: Room, site: Site, count: number): Promise<Contesta
 
 /** The no-op night: everything already runs as it should; DeployToAks beside kubectl on the local cluster. */
 export function benchDeploy(options: BenchOptions): Promise<Report> {
-  return withRoom(async (room) => {
+  return withRoom(options, async (room) => {
     const site = await openSite(room);
     const outcomes: Outcome[] = [];
     for (const count of counts) {
+      const title = `Nothing new, ${count} ${count === 1 ? 'object' : 'objects'}`;
+      if (!isWanted(options, title)) continue;
       outcomes.push(
         await hold(room.context, {
-          title: `Nothing new, ${count} ${count === 1 ? 'object' : 'objects'}`,
+          title,
           metrics: [usage.time, usage.cpu, usage.peak, requests],
           contestants: await deployed(room, site, count),
           rounds: options.rounds ?? 7,

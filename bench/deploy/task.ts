@@ -19,7 +19,7 @@ export function deployToAks(room: Room, bundle: string, target: Target): Contest
       const { sample, output } = await measure(
         taskCommand({
           bundle,
-          folder: room.folder,
+          room,
           connections: [connection],
           inputs: {
             ...{ connectionType: 'kubeconfig', kubeconfig: target.kubeconfig, namespace: target.namespace },

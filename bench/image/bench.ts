@@ -1,7 +1,7 @@
 import { ensureSystemPackages } from '../../local/services/packages.ts';
 import { type Contestant, hold, type Outcome, reportOf } from '../contest.ts';
 import { usage } from '../measure.ts';
-import { type BenchOptions, scaled } from '../options.ts';
+import { type BenchOptions, isWanted, scaled } from '../options.ts';
 import type { Report, Sample } from '../report.ts';
 import { withRoom } from '../room.ts';
 import { buildah } from './buildah.ts';
@@ -90,6 +90,7 @@ async function holdAll(site: Site, options: BenchOptions): Promise<Outcome[]> {
   try {
     const outcomes: Outcome[] = [];
     for (const it of await cases(site, all, lower)) {
+      if (!isWanted(options, it.title)) continue;
       outcomes.push(
         await hold(site.room.context, {
           ...{ title: it.title, metrics, rounds },
@@ -105,7 +106,7 @@ async function holdAll(site: Site, options: BenchOptions): Promise<Outcome[]> {
 
 /** BuildModelImage beside docker, BuildKit and buildah: a small application and a random model of 1 GiB. */
 export function benchImage(options: BenchOptions): Promise<Report> {
-  return withRoom(async (room) => {
+  return withRoom(options, async (room) => {
     await ensureSystemPackages(room.context, packages);
     const site = await openSite(room, scaled(2 ** 30, options));
     try {

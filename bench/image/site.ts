@@ -57,7 +57,7 @@ export async function newModel({ room, storage, modelBytes }: Site, version: str
   const choice = { model: 'scorer', versionPolicy: 'exact', version };
   const inputs = { ...keyInputs(storage, container, folder), ...choice };
   const bundle = await bundled(room, 'FetchModel');
-  const { output } = await measure(taskCommand({ bundle, inputs, folder: room.folder }));
+  const { output } = await measure(taskCommand({ room, bundle, inputs }));
   checkTask(output);
   return folder;
 }

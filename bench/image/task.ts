@@ -19,7 +19,7 @@ export async function buildModelImage({ room, registry, base }: Site): Promise<B
       const { sample, output } = await measure(
         taskCommand({
           bundle,
-          folder: room.folder,
+          room,
           connections: [connection],
           inputs: {
             ...{ containerRegistry: connection.id, repository, tags: tag, baseImage: base },
