@@ -91,6 +91,13 @@ function fileFor(folder: string, name: string, content: string): string {
   return file;
 }
 
+/** https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands; area results, command publish */
+function publishResults(title: string, file: string): string {
+  const properties = { type: 'JUnit', mergeResults: 'false', runTitle: title, resultFiles: file };
+  tl.command('results.publish', { ...properties, testRunSystem: 'Model Delivery' }, '');
+  return file;
+}
+
 function createHost(): Host {
   const temporaryFolder = tl.getVariable('Agent.TempDirectory') ?? process.cwd();
   const documents = join(temporaryFolder, `model-delivery-${process.pid}`);
@@ -109,6 +116,7 @@ function createHost(): Host {
     summary: (title, markdown) => tl.uploadSummary(fileFor(documents, `${title}.md`, neutralise(markdown))),
     attachment: (type, name, content) =>
       tl.addAttachment(type, name, fileFor(documents, `${name}.json`, content)),
+    testResults: (title, junit) => publishResults(title, fileFor(documents, `${title}.xml`, junit)),
   };
 }
 

@@ -54,4 +54,6 @@ export interface Host {
   summary(title: string, markdown: string): void;
   /** Attaches a small document to the run for the results tab. */
   attachment(type: string, name: string, content: string): void;
+  /** Publishes test results, written as JUnit does, under this title on the run's Tests page; gives their file. */
+  testResults(title: string, junit: string): string;
 }

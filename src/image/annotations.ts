@@ -6,6 +6,8 @@ export const annotations = {
   key: 'dev.model-delivery.key',
   /** Digest over all inputs of an image: an equal one means that nothing would change. */
   inputs: 'dev.model-delivery.inputs',
+  /** Digest of the golden requests that had to be answered as expected before an image got its tags. */
+  test: 'dev.model-delivery.test',
   modelName: 'dev.model-delivery.model.name',
   modelVersion: 'dev.model-delivery.model.version',
   modelDigest: 'dev.model-delivery.model.digest',

@@ -15,6 +15,8 @@ export interface AssembleOptions {
   readonly runLabels: Readonly<Record<string, string>>;
   /** RFC 3339. */
   readonly created: string;
+  /** Digest of the golden requests; they do not count as a change. */
+  readonly test?: string;
 }
 
 export interface AssembledImage {
@@ -66,12 +68,13 @@ function configOf(
 }
 
 function notesOf(options: AssembleOptions, inputs: string): Record<string, string> {
-  const { application, model, runLabels, created } = options;
+  const { application, model, runLabels, created, test } = options;
   const standard = Object.entries(runLabels).filter(([name]) => name.startsWith('org.opencontainers.image.'));
   return {
     ...Object.fromEntries(standard),
     [annotations.created]: created,
     [annotations.inputs]: inputs,
+    ...(test === undefined ? {} : { [annotations.test]: test }),
     ...(application.base === undefined
       ? {}
       : {

@@ -7,6 +7,14 @@ import type { DeliveredModel } from './model/deliver.ts';
 import { type PushedLayer, pushLayers } from './push.ts';
 import type { ImageSettings } from './settings.ts';
 
+/** The test that an image must pass before it gets a tag. */
+export interface ImageTest {
+  /** Digest of what it asks: an image that has it in its annotations has passed. */
+  readonly key: string;
+  /** Throws when the image of this digest fails. */
+  readonly run: (digest: string, model: DeliveredModel | undefined) => Promise<void>;
+}
+
 export interface BuildRequest {
   readonly client: RegistryClient;
   readonly repository: string;
@@ -17,6 +25,7 @@ export interface BuildRequest {
   readonly settings: ImageSettings;
   readonly runLabels: Readonly<Record<string, string>>;
   readonly created: Date;
+  readonly test?: ImageTest;
   /** Told of something that does not keep the image from being right. */
   readonly warn: (text: string) => void;
   readonly onBytes?: (bytes: number) => void;
@@ -36,7 +45,10 @@ export interface BuiltImage {
 /** Marks the image that was made last in a repository, whatever its other tags are. */
 export const lastBuildTag = 'model-delivery-last-build';
 
-function isSame(last: StoredManifest | undefined, image: AssembledImage): last is StoredManifest {
+function isSame(
+  last: StoredManifest | undefined,
+  image: AssembledImage,
+): last is StoredManifest & { readonly kind: 'image' } {
   return last?.kind === 'image' && last.manifest.annotations?.[annotations.inputs] === image.inputs;
 }
 
@@ -66,13 +78,23 @@ async function markLast(request: BuildRequest, image: AssembledImage): Promise<v
   }
 }
 
+/** Only an image that has passed is marked as the last one, so its annotation proves the test. */
+async function testLast(
+  { test }: BuildRequest,
+  last: StoredManifest & { readonly kind: 'image' },
+  model: DeliveredModel | undefined,
+): Promise<void> {
+  if (test === undefined || last.manifest.annotations?.[annotations.test] === test.key) return;
+  await test.run(last.digest, model);
+}
+
 function sumOf(layers: readonly PushedLayer[], wanted: (how: PushedLayer['how']) => boolean): number {
   return layers.filter((one) => wanted(one.how)).reduce((sum, one) => sum + one.layer.size, 0);
 }
 
 /**
  * Makes the image and puts it into the registry: layers first, then the documents, then the tags, so that a tag
- * never names half an image. Where the last build had the same inputs, its image is tagged again instead.
+ * never names half an image, nor one that has failed its test. Where the last build had the same inputs, its image is tagged again instead.
  */
 export async function buildImage(request: BuildRequest): Promise<BuiltImage> {
   const { client, repository, builder, deliverModel } = request;
@@ -81,13 +103,15 @@ export async function buildImage(request: BuildRequest): Promise<BuiltImage> {
     builder.build(),
     deliverModel?.(),
   ]);
-  const { settings, runLabels } = request;
+  const { settings, runLabels, test } = request;
   const created = request.created.toISOString();
   const delivered = model === undefined ? {} : { model };
-  const image = assembleImage({ application, ...delivered, settings, runLabels, created });
+  const tested = test === undefined ? {} : { test: test.key };
+  const image = assembleImage({ application, ...delivered, settings, runLabels, created, ...tested });
   const about = { ...delivered, ...(application.base === undefined ? {} : { base: application.base }) };
 
   if (isSame(last, image)) {
+    await testLast(request, last, model);
     await putTags(request, last);
     const layers = image.layers.map((layer) => ({ layer, how: 'reused' as const, seconds: 0 }));
     const bytesReused = sumOf(layers, () => true);
@@ -95,6 +119,7 @@ export async function buildImage(request: BuildRequest): Promise<BuiltImage> {
   }
   const layers = await pushLayers(request, image.layers);
   await pushDocuments(request, image);
+  await test?.run(image.documents.digest, model);
   await putTags(request, image.documents.manifest);
   await markLast(request, image);
   return {

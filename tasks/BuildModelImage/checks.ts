@@ -40,9 +40,9 @@ export function readPlatform(value: string): Platform {
 }
 
 /** A port, where one is given. Throws INPUT_INVALID. */
-export function readPort(value: string | undefined): { port?: number } {
+export function readPort(name: string, value: string | undefined): { port?: number } {
   if (value === undefined) return {};
   const port = Number(value);
   if (Number.isInteger(port) && port >= 1 && port <= 65_535) return { port };
-  throw invalid('port', `is '${value}'`, 'Write a number from 1 to 65535.');
+  throw invalid(name, `is '${value}'`, 'Write a number from 1 to 65535.');
 }

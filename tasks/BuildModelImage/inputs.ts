@@ -5,6 +5,7 @@ import {
   choice,
   connection,
   flag,
+  integer,
   lines,
   path,
   readInputs,
@@ -46,6 +47,9 @@ export const fields = {
   modelAccountKey: text(),
   modelSasToken: text(),
   modelConnectionString: text(),
+  testFile: path(),
+  testPort: text(),
+  testTimeout: integer({ min: 1, max: 3600, defaultValue: 120, unit: 'seconds' }),
   platform: textOr('linux/amd64'),
   labels: lines(),
   addPipelineData: flag(true),
@@ -70,6 +74,13 @@ export type ApplicationInput =
       readonly buildArguments: Readonly<Record<string, string>>;
     };
 
+/** The test before the image gets its tags. */
+export interface TestInput {
+  readonly file: string;
+  readonly port: number;
+  readonly timeoutSeconds: number;
+}
+
 export interface BuildInputs {
   readonly registry: RegistryChoice;
   readonly repository: string;
@@ -79,6 +90,7 @@ export interface BuildInputs {
   readonly why: string;
   readonly model?: ModelInput;
   readonly settings: ImageSettings;
+  readonly test?: TestInput;
   readonly platform: Platform;
   readonly addPipelineData: boolean;
 }
@@ -99,7 +111,7 @@ function readSettings(raw: Raw): ImageSettings {
   return {
     environment: pairs('environment', raw.environment),
     labels: pairs('labels', raw.labels),
-    ...readPort(raw.port),
+    ...readPort('port', raw.port),
     ...(command === undefined ? {} : { command: splitCommand(command) }),
     ...(user === undefined ? {} : { user }),
   };
@@ -145,6 +157,13 @@ function readApplication(raw: Raw, host: Host): Pick<BuildInputs, 'application' 
   };
 }
 
+function readTest(raw: Raw): { test?: TestInput } {
+  if (raw.testFile === undefined) return {};
+  const { port } = { ...readPort('port', raw.port), ...readPort('testPort', raw.testPort) };
+  const needed = required(port, 'testPort', "by 'testFile' when there is no 'port'");
+  return { test: { file: raw.testFile, port: needed, timeoutSeconds: raw.testTimeout } };
+}
+
 /** Reads and checks all inputs once. Throws INPUT_MISSING, INPUT_INVALID or IMAGE_NAME_INVALID. */
 export function readBuildInputs(host: Host): BuildInputs {
   const raw = readInputs(host, fields);
@@ -163,6 +182,7 @@ export function readBuildInputs(host: Host): BuildInputs {
     ...readApplication(raw, host),
     ...(model === undefined ? {} : { model }),
     settings: readSettings(raw),
+    ...readTest(raw),
     platform: readPlatform(raw.platform),
     addPipelineData: raw.addPipelineData,
   };

@@ -9,6 +9,7 @@ import { formatBytes } from '../../src/report/format.ts';
 import { builderFor, clientFor, type Run } from './builder.ts';
 import { readBuildInputs } from './inputs.ts';
 import { deliver } from './model.ts';
+import { imageTest } from './trial.ts';
 
 /** The start of the run, or the time that a reproducible build prescribes (reproducible-builds.org). */
 function creationTime(host: Host): Date {
@@ -36,9 +37,11 @@ function announce(run: Run, image: BuiltImage): void {
 
 async function build(run: Run): Promise<BuiltImage> {
   const { host, inputs, client } = run;
-  const { model } = inputs;
+  const { model, test } = inputs;
   host.log.info(`Engine: ${inputs.application.engine}, ${inputs.why}`);
+  const tested = test === undefined ? {} : { test: await imageTest(run, test) };
   return buildImage({
+    ...tested,
     ...{ client, repository: inputs.repository, tags: inputs.tags, created: run.created },
     builder: builderFor(run),
     settings: inputs.settings,

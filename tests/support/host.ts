@@ -10,6 +10,7 @@ export interface Recorded {
   readonly secrets: string[];
   readonly summaries: Map<string, string>;
   readonly attachments: Map<string, string>;
+  readonly testResults: Map<string, string>;
 }
 
 export interface HostSettings {
@@ -30,6 +31,7 @@ export function recordingHost(settings: HostSettings): { host: Host; said: Recor
     secrets: [],
     summaries: new Map(),
     attachments: new Map(),
+    testResults: new Map(),
   };
   const host: Host = {
     log: {
@@ -54,6 +56,10 @@ export function recordingHost(settings: HostSettings): { host: Host; said: Recor
     secret: (value) => void said.secrets.push(value),
     summary: (title, markdown) => void said.summaries.set(title, markdown),
     attachment: (_type, name, content) => void said.attachments.set(name, content),
+    testResults: (title, junit) => {
+      said.testResults.set(title, junit);
+      return `${title}.xml`;
+    },
   };
   return { host, said };
 }

@@ -19,8 +19,11 @@ export interface BuildSettings {
   readonly signal?: AbortSignal;
 }
 
-/** Runs BuildModelImage in this process; everything it said is kept. */
-export async function runBuild(settings: BuildSettings): Promise<Recorded> {
+/** Runs BuildModelImage in this process; what it said is there also when it fails. */
+export function buildWith(settings: BuildSettings): {
+  readonly said: Recorded;
+  readonly done: Promise<void>;
+} {
   const connection = registryConnection(settings.registry);
   const { host, said } = recordingHost({
     workingFolder: settings.folder,
@@ -29,7 +32,13 @@ export async function runBuild(settings: BuildSettings): Promise<Recorded> {
     ...(settings.variables === undefined ? {} : { variables: settings.variables }),
     ...(settings.signal === undefined ? {} : { signal: settings.signal }),
   });
-  await buildModelImage(host);
+  return { said, done: buildModelImage(host) };
+}
+
+/** Runs BuildModelImage in this process; everything it said is kept. */
+export async function runBuild(settings: BuildSettings): Promise<Recorded> {
+  const { said, done } = buildWith(settings);
+  await done;
   return said;
 }
 

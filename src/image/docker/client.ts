@@ -1,8 +1,7 @@
-import type { Readable } from 'node:stream';
-import { request } from 'undici';
 import { DeliveryError } from '../../errors.ts';
 import type { Credentials } from '../../oci/auth.ts';
 import type { EngineAddress } from './address.ts';
+import { createEngineCall, jsonLines } from './call.ts';
 
 export interface EngineBuild {
   /** Name that the image gets in the engine. */
@@ -39,33 +38,6 @@ interface BuildMessage {
   readonly aux?: { readonly ID?: string };
 }
 
-function unreachable(address: EngineAddress, cause: unknown): DeliveryError {
-  return new DeliveryError({
-    code: 'ENGINE_UNREACHABLE',
-    side: 'engine',
-    message: `No Docker engine answers at ${address.name}.`,
-    remedy:
-      "Start Docker on the agent (and let the agent's user use its socket), set DOCKER_HOST, or use 'engine: registry', which needs none.",
-    cause,
-  });
-}
-
-function refused(address: EngineAddress, status: number, body: string): DeliveryError {
-  let message = body;
-  try {
-    message = String((JSON.parse(body) as { message?: unknown }).message ?? body);
-  } catch {
-    // Not every error of an engine is JSON.
-  }
-  return new DeliveryError({
-    code: 'ENGINE_REFUSED',
-    side: 'engine',
-    message: `The Docker engine at ${address.name} refused the request (HTTP ${status}).`,
-    remedy: "Correct what it names; look at the engine's own log if it does not help.",
-    cause: new Error(message.trim().slice(0, 2000)),
-  });
-}
-
 function failed(step: string, reason: string): DeliveryError {
   return new DeliveryError({
     code: 'DOCKERFILE_FAILED',
@@ -76,23 +48,11 @@ function failed(step: string, reason: string): DeliveryError {
   });
 }
 
-/** JSON documents of a stream, one a line. */
-async function* documents(body: AsyncIterable<Uint8Array>): AsyncGenerator<BuildMessage> {
-  const decoder = new TextDecoder();
-  let rest = '';
-  for await (const part of body) {
-    const lines = (rest + decoder.decode(part, { stream: true })).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) if (line.trim() !== '') yield JSON.parse(line) as BuildMessage;
-  }
-  if (rest.trim() !== '') yield JSON.parse(rest) as BuildMessage;
-}
-
 /** Follows the build to its image, its lines passed on; pull progress is left out. */
 async function followBuild(body: AsyncIterable<Uint8Array>, onLine: (line: string) => void): Promise<string> {
   let step = '';
   let image: string | undefined;
-  for await (const message of documents(body)) {
+  for await (const message of jsonLines<BuildMessage>(body)) {
     if (message.error !== undefined) throw failed(step, message.error);
     image = message.aux?.ID ?? image;
     if (message.status !== undefined && message.id === undefined) onLine(message.status);
@@ -125,25 +85,7 @@ function registryConfig(options: EngineBuild): string {
 
 /** A client of the engine at this address. Source: https://docs.docker.com/reference/api/engine/ */
 export function createEngineClient(address: EngineAddress, signal: AbortSignal): EngineClient {
-  const { url, dispatcher } = address;
-
-  const call = async (
-    method: 'GET' | 'POST' | 'DELETE',
-    path: string,
-    extra: { headers?: Record<string, string>; body?: AsyncIterable<Uint8Array>; expect?: number } = {},
-  ) => {
-    // undici takes any async iterable; its types name streams alone.
-    const body = (extra.body ?? null) as Readable | null;
-    const headers = extra.headers ?? {};
-    const response = await request(`${url}${path}`, { method, headers, body, signal, dispatcher }).catch(
-      (cause: unknown) => {
-        signal.throwIfAborted();
-        throw cause instanceof DeliveryError ? cause : unreachable(address, cause);
-      },
-    );
-    if (response.statusCode < 300 || response.statusCode === extra.expect) return response;
-    throw refused(address, response.statusCode, await response.body.text());
-  };
+  const call = createEngineCall(address, signal);
 
   return {
     async build(options) {
