@@ -1,16 +1,32 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Agent, request } from 'undici';
 import { bundleTask } from '../../build/bundle.ts';
 import { packagedTaskFolder } from '../../build/layout.ts';
+import { startArm } from '../../local/azure/arm.ts';
 import { type OauthStorage, startOauthStorage } from '../../local/azure/storage.ts';
 import { audiences, type LocalIdentity, startIdentity } from '../../local/identity/index.ts';
 import type { ServiceConnection } from '../../src/host/host.ts';
 import { azureServiceConnection, type Scheme } from '../support/identity.ts';
 import { withOwnServices } from '../support/ownServices.ts';
+import { services } from '../support/services.ts';
+
+function connectionEnvironment(connection: ServiceConnection): Record<string, string> {
+  const { id, scheme, parameters, data, url } = connection;
+  const fields = Object.entries(data).map(([key, value]) => [
+    `ENDPOINT_DATA_${id}_${key.toUpperCase()}`,
+    value,
+  ]);
+  return {
+    ...(Object.fromEntries(fields) as Record<string, string>),
+    [`ENDPOINT_URL_${id}`]: url,
+    [`ENDPOINT_AUTH_${id}`]: JSON.stringify({ parameters, scheme }),
+  };
+}
 
 /** What the agent gives a task: inputs, the service connection that they name, and the job's own connection. */
 function agentEnvironment(
@@ -18,17 +34,11 @@ function agentEnvironment(
   connection: ServiceConnection,
   inputs: Readonly<Record<string, string>>,
 ): Record<string, string> {
-  const { id, scheme, parameters, data, url } = connection;
   const given = Object.entries(inputs).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value]);
-  const fields = Object.entries(data).map(([key, value]) => [
-    `ENDPOINT_DATA_${id}_${key.toUpperCase()}`,
-    value,
-  ]);
   const job = { parameters: { AccessToken: local.devops.accessToken }, scheme: 'OAuth' };
   return {
-    ...(Object.fromEntries([...given, ...fields]) as Record<string, string>),
-    [`ENDPOINT_URL_${id}`]: url,
-    [`ENDPOINT_AUTH_${id}`]: JSON.stringify({ parameters, scheme }),
+    ...(Object.fromEntries(given) as Record<string, string>),
+    ...connectionEnvironment(connection),
     ENDPOINT_AUTH_SYSTEMVSSCONNECTION: JSON.stringify(job),
     SYSTEM_OIDCREQUESTURI: local.devops.oidcRequestUri,
     AZURE_POD_IDENTITY_AUTHORITY_HOST: local.managed.url,
@@ -100,7 +110,9 @@ async function publishModel(storage: OauthStorage, local: LocalIdentity): Promis
 describe('the packaged tasks, signed in to Azure', function () {
   this.timeout(180_000);
 
-  before(() => bundleTask('FetchModel'));
+  before(async () => {
+    for (const task of ['FetchModel', 'DeployToAks']) await bundleTask(task);
+  });
 
   const fetchModel = (scheme: Scheme, change: (local: LocalIdentity) => void = () => undefined) => {
     let result: (Run & { local: LocalIdentity }) | undefined;
@@ -172,5 +184,43 @@ describe('the packaged tasks, signed in to Azure', function () {
       local.entra.lifeSeconds = -60;
     });
     assert.match(output, /STORAGE_/);
+  });
+
+  it('DeployToAks enters a cluster by its names in Azure and plans there', async function () {
+    this.timeout(900_000);
+    const { cluster } = await services('cluster');
+    const folder = await mkdtemp(join(tmpdir(), 'model-delivery-test-'));
+    const local = await startIdentity();
+    const arm = await startArm(local);
+    try {
+      const subscriptionId = '00000000-0000-4000-8000-0000000000aa';
+      const kubeconfig = await readFile(cluster.kubeconfig, 'utf8');
+      arm.clusters = [
+        {
+          ...{ subscriptionId, resourceGroup: 'models', name: 'prod', localAccountsDisabled: false },
+          ...{ userKubeconfig: kubeconfig, adminKubeconfig: kubeconfig },
+          ...{ users: [local.application.objectId], admins: [] },
+        },
+      ];
+      const connection = azureServiceConnection(local, 'workloadIdentity', { url: arm.url });
+      const inputs = {
+        connectionType: 'azureResourceManager',
+        azureSubscription: connection.id,
+        resourceGroup: 'models',
+        cluster: 'prod',
+        image: `registry.example/web@sha256:${'a'.repeat(64)}`,
+        appName: 'planned',
+        dryRun: 'true',
+      };
+      await mkdir(join(folder, 'agent'));
+      const environment = agentEnvironment(local, connection, inputs);
+      const { certificate } = local.authority;
+      const { output } = await runBundle('DeployToAks', environment, join(folder, 'agent'), certificate);
+      assert.match(output, /create Deployment 'planned'/);
+      assert.match(output, /##vso\[task\.complete result=Succeeded;\]/);
+    } finally {
+      await Promise.all([arm.close(), local.close()]);
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 });
