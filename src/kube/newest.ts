@@ -1,9 +1,9 @@
 import semver from 'semver';
 import { DeliveryError } from '../errors.ts';
 import type { RegistryClient } from '../oci/client.ts';
+import { mapParallel } from '../parallel.ts';
 import { nearest } from '../report/nearest.ts';
 import { type ImageFacts, imageFacts } from './imageFacts.ts';
-import { mapParallel } from './parallel.ts';
 
 /** How one of a repository's images is chosen. */
 export interface ImagePolicy {
@@ -14,14 +14,15 @@ export interface ImagePolicy {
 
 /** An image that could be deployed. */
 export interface Candidate extends ImageFacts {
+  /** The tag that counts for the order. */
   readonly tag: string;
+  /** All tags, among those looked at, that name this image; `tag` is the first. */
+  readonly tags: readonly string[];
 }
 
 export interface Choice {
   readonly chosen: Candidate;
-  /** All tags, among those looked at, that name the chosen image. */
-  readonly tags: readonly string[];
-  /** Best first. */
+  /** One an image, best first. */
   readonly candidates: readonly Candidate[];
   /** Why the first one won, in a sentence. */
   readonly why: string;
@@ -75,7 +76,17 @@ function byTag(tags: readonly string[], policy: ImagePolicy): string[] {
 async function read(client: RegistryClient, repository: string, tag: string): Promise<Candidate[]> {
   const stored = await client.findManifest(repository, tag);
   const facts = stored === undefined ? undefined : await imageFacts(client, repository, stored);
-  return facts === undefined ? [] : [{ ...facts, tag }];
+  return facts === undefined ? [] : [{ ...facts, tag, tags: [tag] }];
+}
+
+/** One candidate an image, in the order of its first tag. */
+function byImage(found: readonly Candidate[]): Candidate[] {
+  const images = new Map<string, Candidate>();
+  for (const one of found) {
+    const known = images.get(one.digest);
+    images.set(one.digest, known === undefined ? one : { ...known, tags: [...known.tags, one.tag] });
+  }
+  return [...images.values()];
 }
 
 function age(candidate: Candidate): number {
@@ -104,14 +115,14 @@ export async function chooseImage(
   const fitting = all.filter((tag) => !artifactTag.test(tag) && (policy.tagFilter?.test(tag) ?? true));
   const ordered = byTag(fitting, policy).slice(0, mostCandidates);
   const wanted = policy.by === 'newest' ? ordered : ordered.slice(0, 1);
-  const found = (await mapParallel(wanted, readAtOnce, (tag) => read(client, repository, tag))).flat();
+  const tagged = await mapParallel(wanted, readAtOnce, (tag) => read(client, repository, tag));
+  const found = byImage(tagged.flat());
   // The sort is stable: images of the same moment stay in the order of their tags.
   const candidates = policy.by === 'newest' ? found.sort((a, b) => age(b) - age(a)) : found;
   const [chosen] = candidates;
   if (chosen === undefined) throw noCandidate(client, repository, all, policy);
   return {
     chosen,
-    tags: candidates.filter((one) => one.digest === chosen.digest).map((one) => one.tag),
     candidates,
     why: reason(policy, chosen, policy.by === 'newest' ? candidates.length : ordered.length),
   };

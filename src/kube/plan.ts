@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { DeliveryError } from '../errors.ts';
+import { mapParallel } from '../parallel.ts';
 import type { KubeClient } from './client.ts';
 import type { Manifest } from './manifests.ts';
 import { isRecord, type KubeObject, refOf } from './objects.ts';
-import { mapParallel } from './parallel.ts';
 import { isTrace } from './trace.ts';
 import { withPodTemplate } from './workload.ts';
 

@@ -1,9 +1,9 @@
 import { DeliveryError } from '../errors.ts';
 import type { Log } from '../host/host.ts';
+import { mapParallel } from '../parallel.ts';
 import type { KubeClient } from './client.ts';
 import type { Resource } from './discovery.ts';
 import { isRecord } from './objects.ts';
-import { mapParallel } from './parallel.ts';
 import type { Change } from './plan.ts';
 import { rolloutKinds } from './workload.ts';
 

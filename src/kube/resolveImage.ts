@@ -42,7 +42,7 @@ function tellChoice(choice: Choice, repository: string, log: Log): void {
   const rows = choice.candidates.slice(0, shownCandidates).map((candidate, index) => {
     const model = candidate.model.version === undefined ? '' : `  model ${candidate.model.version}`;
     const mark = index === 0 ? '→' : ' ';
-    return `${mark} ${candidate.tag}  ${candidate.created ?? 'no time'}  ${shortDigest(candidate.digest)}${model}`;
+    return `${mark} ${candidate.tags.join(', ')}  ${candidate.created ?? 'no time'}  ${shortDigest(candidate.digest)}${model}`;
   });
   const more = choice.candidates.length - rows.length;
   log.info([`Images of ${repository}:`, ...rows, ...(more > 0 ? [`  and ${more} older`] : [])].join('\n  '));
@@ -58,7 +58,7 @@ async function choose(choice: Extract<ImageChoice, { kind: 'chosen' }>, host: Ho
   return {
     reference: `${client.host}/${choice.repository}@${digest}`,
     host: client.host,
-    tags: found.tags,
+    tags: found.chosen.tags,
     model,
     ...(commit === undefined ? {} : { commit }),
     access,

@@ -29,12 +29,24 @@ describe('The choice of an image', () => {
   });
 
   it('by time takes what was made last and tells all its tags; helper images are no candidates', async () => {
-    const { chosen, tags, candidates } = await choose({ by: 'newest' });
+    const { chosen, candidates } = await choose({ by: 'newest' });
     assert.equal(chosen.model.version, 'b');
     assert.equal(chosen.model.name, 'sentiment');
     assert.ok(chosen.tag === 'latest' || chosen.tag === '1.9.0');
     assert.equal(candidates.length, 4);
-    assert.ok(tags.includes(chosen.tag));
+    assert.ok(chosen.tags.includes(chosen.tag));
+  });
+
+  it('counts an image of several tags once, with all its tags on one line', async () => {
+    const client = registryClient(registry, repository);
+    const stored = await client.manifest(repository, '1.10.0');
+    assert.ok(stored.kind === 'image');
+    const { mediaType, content } = stored;
+    await client.putManifest(repository, '3-nightly', { mediaType, content });
+    const { candidates, why } = await choose({ by: 'newest', tagFilter: /^(1\.|3-)/ });
+    assert.match(why, / of 2 images$/);
+    const twice = candidates.find((one) => one.digest === digests[0]);
+    assert.deepEqual([...(twice?.tags ?? [])].sort(), ['1.10.0', '3-nightly']);
   });
 
   it('by version takes the highest, no pre-release', async () => {
@@ -52,7 +64,7 @@ describe('The choice of an image', () => {
     await assert.rejects(choose({ by: 'newest', tagFilter: /^release-/ }), (error: unknown) => {
       assert.ok(error instanceof DeliveryError);
       assert.equal(error.code, 'NO_IMAGE_CANDIDATE');
-      assert.match(error.remedy, /It has 6 tags, for example/);
+      assert.match(error.remedy, /It has 7 tags, for example/);
       return true;
     });
   });
