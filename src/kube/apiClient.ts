@@ -123,12 +123,18 @@ function writes(transport: Transport, paths: Paths): Pick<KubeClient, 'apply' | 
       const call = { verb: 'create', what: describe(ref) };
       return (await transport.json({ call, method: 'POST', path, body: object, signal })) as KubeObject;
     },
-    async remove(ref, signal) {
+    async remove(ref, { propagation, withoutGrace, uid }, signal) {
       const path = await paths.of(ref, signal);
       const call = { verb: 'delete', what: describe(ref) };
-      const query = { gracePeriodSeconds: '0', propagationPolicy: 'Background' };
+      const body = {
+        apiVersion: 'v1',
+        kind: 'DeleteOptions',
+        propagationPolicy: propagation,
+        ...(withoutGrace === true ? { gracePeriodSeconds: 0 } : {}),
+        ...(uid === undefined ? {} : { preconditions: { uid } }),
+      };
       try {
-        await transport.json({ call, method: 'DELETE', path, query, signal });
+        await transport.json({ call, method: 'DELETE', path, body, signal });
       } catch (error) {
         if (!(error instanceof ApiError && error.status === 404)) throw error;
       }

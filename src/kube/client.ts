@@ -26,6 +26,15 @@ export interface LogOptions {
   readonly tailLines: number;
 }
 
+export interface RemoveOptions {
+  /** Foreground: the object is gone only when all that it owns is gone. */
+  readonly propagation: 'Foreground' | 'Background';
+  /** Ends at once, without the time that a pod has to finish its requests. */
+  readonly withoutGrace?: boolean;
+  /** Refuses (409) another object that has taken the name since. */
+  readonly uid?: string;
+}
+
 /** An HTTP request to a pod. */
 export interface PodQuestion {
   readonly port: number;
@@ -64,8 +73,8 @@ export interface KubeClient {
   /** Server-side apply; gives the object as it then is (or would be). */
   apply(object: KubeObject, options: ApplyOptions, signal: AbortSignal): Promise<KubeObject>;
   create(object: KubeObject, signal: AbortSignal): Promise<KubeObject>;
-  /** Removes the object at once, without grace; one that is gone already is no error. */
-  remove(ref: ObjectRef, signal: AbortSignal): Promise<void>;
+  /** Asks for the object's removal; one that is gone already is no error. */
+  remove(ref: ObjectRef, options: RemoveOptions, signal: AbortSignal): Promise<void>;
   /** Asks whether this identity may do something: the answered SelfSubjectAccessReview. */
   review(resourceAttributes: object, signal: AbortSignal): Promise<KubeObject>;
   /** Asks a pod's HTTP server through the API server: no address, no Service and no network path is needed. */

@@ -16,6 +16,8 @@ export interface ReleaseOptions<T> {
   readonly force: boolean;
   readonly rolloutTimeoutMs: number;
   readonly rollbackOnFailure: boolean;
+  /** Removes what this run created, when it fails. */
+  readonly removeOnFailure: boolean;
   readonly signal: AbortSignal;
   readonly strategy: Strategy;
   /** Puts the new state of a workload to the test before it is applied; it throws when it does not pass. */
@@ -129,7 +131,8 @@ async function putBack<T>(begun: readonly Change[], options: ReleaseOptions<T>):
     log.info("The failed state stays, as 'rollbackOnFailure: false' asks.");
     return false;
   }
-  return restore(begun, { client, log, timeoutMs: options.signal.aborted ? 0 : options.rolloutTimeoutMs });
+  const { removeOnFailure, rolloutTimeoutMs, signal } = options;
+  return restore(begun, { client, log, removeOnFailure, timeoutMs: signal.aborted ? 0 : rolloutTimeoutMs });
 }
 
 async function failed<T>(

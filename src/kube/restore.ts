@@ -2,6 +2,7 @@ import type { Log } from '../host/host.ts';
 import type { KubeClient } from './client.ts';
 import { describe, type KubeObject, refOf } from './objects.ts';
 import { type Change, restorable } from './plan.ts';
+import { removeCreated } from './removal.ts';
 import { watchRollout } from './rollout.ts';
 import { rolloutKinds } from './workload.ts';
 
@@ -10,6 +11,8 @@ export interface RestoreOptions {
   readonly log: Log;
   /** Milliseconds that the restored workloads have to be available again; 0 leaves without waiting. */
   readonly timeoutMs: number;
+  /** Removes what the failed release created; otherwise it stays. */
+  readonly removeOnFailure: boolean;
 }
 
 /** Time for the API server to take the old state back; the agent kills a cancelled task seconds later. */
@@ -35,11 +38,17 @@ async function isHealthy(workload: KubeObject, options: RestoreOptions): Promise
   return false;
 }
 
-function tellCreated(changes: readonly Change[], log: Log): void {
+/** True when nothing that the release created is left. */
+async function clearCreated(changes: readonly Change[], options: RestoreOptions): Promise<boolean> {
   const created = changes.filter((change) => change.action === 'create');
-  if (created.length === 0) return;
+  if (created.length === 0) return true;
+  if (options.removeOnFailure) {
+    const signal = AbortSignal.timeout(options.timeoutMs + requestsMs);
+    return removeCreated(created, { ...options, signal });
+  }
   const names = created.map((change) => describe(refOf(change.manifest.object))).join(', ');
-  log.info(`Left as created by this run, since there was none before: ${names}`);
+  options.log.info(`Left as created by this run, since there was none before: ${names}`);
+  return false;
 }
 
 async function putBackAll(
@@ -54,19 +63,10 @@ async function putBackAll(
   return healthy.every((one) => one);
 }
 
-/**
- * Brings the objects of a failed release back to the state they had before it, and waits until the restored
- * workloads are available. False when there was nothing to restore, or the restored state is not healthy.
- */
-export async function restore(changes: readonly Change[], options: RestoreOptions): Promise<boolean> {
-  tellCreated(changes, options.log);
-  const updated = changes.flatMap((change) =>
-    change.live === undefined ? [] : [{ change, live: change.live }],
-  );
-  if (updated.length === 0) {
-    options.log.info('Nothing to restore: this was the first deployment.');
-    return false;
-  }
+async function restoreUpdated(
+  updated: readonly { readonly change: Change; readonly live: KubeObject }[],
+  options: RestoreOptions,
+): Promise<boolean> {
   // Services last: until the former pods alone are back, users stay where they are.
   const services = updated.filter(({ live }) => live.kind === 'Service');
   const others = updated.filter(({ live }) => live.kind !== 'Service');
@@ -79,4 +79,24 @@ export async function restore(changes: readonly Change[], options: RestoreOption
     options.log.warning(`The former state could not be restored: ${why}`);
     return false;
   }
+}
+
+/**
+ * Brings the objects of a failed release back to the state they had before it, waits until the restored workloads
+ * are available, and then removes what it created, if that is asked for. False when there was nothing to restore,
+ * or the state is not the one before: of a first deployment only its removal is.
+ */
+export async function restore(changes: readonly Change[], options: RestoreOptions): Promise<boolean> {
+  const updated = changes.flatMap((change) =>
+    change.live === undefined ? [] : [{ change, live: change.live }],
+  );
+  if (updated.length > 0) {
+    const isRestored = await restoreUpdated(updated, options);
+    if (isRestored || !options.removeOnFailure) await clearCreated(changes, options);
+    return isRestored;
+  }
+  const isCleared = await clearCreated(changes, options);
+  if (isCleared) options.log.info('Nothing is left of this first deployment.');
+  else options.log.info('Nothing to restore: this was the first deployment.');
+  return isCleared;
 }

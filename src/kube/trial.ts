@@ -107,9 +107,11 @@ export async function withTrialPod(
       throw new DiagnosedFailure(await diagnose(client, created, ended.problem, options.signal));
     await use(ref);
   } finally {
-    await client.remove(ref, AbortSignal.timeout(cleanupMs)).catch((error: unknown) => {
-      const why = error instanceof Error ? error.message : String(error);
-      log.warning(`${describe(ref)} could not be removed, and ends by itself later: ${why}`);
-    });
+    await client
+      .remove(ref, { propagation: 'Background', withoutGrace: true }, AbortSignal.timeout(cleanupMs))
+      .catch((error: unknown) => {
+        const why = error instanceof Error ? error.message : String(error);
+        log.warning(`${describe(ref)} could not be removed, and ends by itself later: ${why}`);
+      });
   }
 }

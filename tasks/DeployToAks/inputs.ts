@@ -63,6 +63,7 @@ export const fields = {
   verifyFile: path(),
   rolloutTimeout: seconds(600),
   rollbackOnFailure: flag(true),
+  removeOnFailure: flag(false),
   forceConflicts: flag(false),
   addressTimeout: seconds(300),
   probePath: text(),
@@ -88,6 +89,7 @@ export interface DeployInputs {
   readonly port: number;
   readonly rolloutTimeoutMs: number;
   readonly rollbackOnFailure: boolean;
+  readonly removeOnFailure: boolean;
   readonly force: boolean;
   readonly addressTimeoutMs: number;
   readonly probePath?: string;
@@ -172,6 +174,7 @@ export function readDeployInputs(host: Host): DeployInputs {
     port: raw.port,
     rolloutTimeoutMs: raw.rolloutTimeout * 1000,
     rollbackOnFailure: raw.rollbackOnFailure,
+    removeOnFailure: raw.removeOnFailure,
     force: raw.forceConflicts,
     addressTimeoutMs: raw.addressTimeout * 1000,
     ...(raw.probePath === undefined ? {} : { probePath: raw.probePath.replace(/^\/?/, '/') }),

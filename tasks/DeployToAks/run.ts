@@ -17,9 +17,10 @@ import type { PinnedManifest } from '../../src/kube/imagePin.ts';
 import { ensureNamespace } from '../../src/kube/namespace.ts';
 import { describe, type KubeObject, type ObjectRef, refOf } from '../../src/kube/objects.ts';
 import { type Change, plan } from '../../src/kube/plan.ts';
-import { preflight } from '../../src/kube/preflight.ts';
+import { preflight, type Right } from '../../src/kube/preflight.ts';
 import { prepare } from '../../src/kube/prepare.ts';
 import { type ReleaseOptions, type ReleaseOutcome, release } from '../../src/kube/release.ts';
+import { removalRights } from '../../src/kube/removal.ts';
 import { resolveImage } from '../../src/kube/resolveImage.ts';
 import { traceOf } from '../../src/kube/runTrace.ts';
 import { switchRights } from '../../src/kube/stage.ts';
@@ -108,6 +109,23 @@ function gate(
   };
 }
 
+/** The rights that the inputs need beyond those of the changes. */
+async function extraRights(
+  made: Plan,
+  inputs: DeployInputs,
+  client: KubeClient,
+  signal: AbortSignal,
+): Promise<Right[]> {
+  const created = made.changes.filter((change) => change.action === 'create');
+  const removable = inputs.rollbackOnFailure && inputs.removeOnFailure ? created : [];
+  const planned = removable.map((change) => change.planned);
+  return [
+    ...(made.golden === undefined ? [] : trialRights(made.namespace)),
+    ...(inputs.strategy.kind === 'blueGreen' ? switchRights(made.namespace) : []),
+    ...(await removalRights(client, planned, signal)),
+  ];
+}
+
 async function carryOut(
   made: Plan,
   inputs: DeployInputs,
@@ -116,10 +134,7 @@ async function carryOut(
 ): Promise<ReleaseOutcome<Address | undefined>> {
   const common = { ...inputs, client, log: host.log, signal: host.cancelled };
   if (made.isChanged) {
-    const extra = [
-      ...(made.golden === undefined ? [] : trialRights(made.namespace)),
-      ...(inputs.strategy.kind === 'blueGreen' ? switchRights(made.namespace) : []),
-    ];
+    const extra = await extraRights(made, inputs, client, host.cancelled);
     await preflight(client, made.changes, { ...common, extra });
   } else {
     host.log.info('Nothing to do: this state already runs. Its health is checked.');

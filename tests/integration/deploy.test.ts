@@ -233,6 +233,21 @@ describe('DeployToAks on a real cluster', function () {
       assert.equal(run.said.outputs.get('rolledBack'), 'false');
     });
 
+    it('in a first deployment leaves nothing at all when that is asked for', async () => {
+      const inputs = { appName: 'gone', tagFilter: 'crash', removeOnFailure: 'true' };
+      const run = failed(await deploy(inputs), 'ROLLOUT_CRASH');
+      assert.equal(run.said.outputs.get('rolledBack'), 'true');
+      assert.match(run.log, /Removed Deployment 'gone'/);
+      const place = { namespace: namespace.name, name: 'gone' };
+      for (const ref of [
+        { apiVersion: 'apps/v1', kind: 'Deployment', ...place },
+        { apiVersion: 'v1', kind: 'Service', ...place },
+      ]) {
+        assert.equal(await namespace.client.get(ref, soon()), undefined, ref.kind);
+      }
+      assert.doesNotMatch(run.log, /Removed Secret/, 'the pull secret was there before');
+    });
+
     it('that another release replaces meanwhile is not brought back over it', async () => {
       const first = deploy({ tagFilter: 'unready' });
       await sleep(1500);
