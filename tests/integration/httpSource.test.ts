@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { requireNoDowngrade } from '../../src/model/http/client.ts';
 import { checkedUrl, type HttpCredentials } from '../../src/model/http/location.ts';
 import { openHttpStore } from '../../src/model/http/store.ts';
 import { isOverload, type ModelStore, retryAfter, type StoredFile } from '../../src/model/store.ts';
+import { fetchModel } from '../support/fetch.ts';
+import { withFolder } from '../support/folder.ts';
 import { type Nginx, startNginx } from '../support/nginx.ts';
 
 const { signal } = new AbortController();
@@ -184,6 +188,31 @@ describe('a model on a web server', function () {
       );
     });
   }
+
+  it('comes in one request where parts cannot be had, and begins anew when that breaks', () =>
+    withFolder(async (folder) => {
+      const large = randomBytes(20_000_000);
+      let bodies = 0;
+      await withServer(
+        (request, response) => {
+          response.writeHead(200, { etag: 'W/"1"', 'content-length': large.length });
+          // The probe asks for the first byte.
+          if (request.headers.range !== undefined) return void response.end(large);
+          bodies += 1;
+          // The first is the look whether the address gives an index; the second breaks.
+          if (bodies !== 2) return void response.end(large);
+          response.write(large.subarray(0, 9_000_000), () =>
+            setTimeout(() => response.socket?.resetAndDestroy(), 50),
+          );
+        },
+        async (url) => {
+          const target = join(folder, 'model');
+          await fetchModel({ source: 'http', url: `${url}/m.bin`, model: 'credit', targetFolder: target });
+          assert.ok(large.equals(await readFile(join(target, 'm.bin'))));
+          assert.ok(bodies <= 4, `${bodies} bodies`);
+        },
+      );
+    }));
 
   it('is not believed when the server ignores the condition or answers with another part', async () => {
     let etag = '"1"';

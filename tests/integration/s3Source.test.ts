@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import dns from 'node:dns';
+import { readFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import type { S3Endpoint } from '../../local/lib/endpoints.ts';
 import { DeliveryError, explain } from '../../src/errors.ts';
 import {
@@ -12,7 +15,11 @@ import {
 } from '../../src/model/s3/location.ts';
 import { openS3Store } from '../../src/model/s3/store.ts';
 import { isOverload, retryAfter, type StoredFile } from '../../src/model/store.ts';
+import { run } from '../../tasks/FetchModel/run.ts';
 import { newBucket, s3Location } from '../support/buckets.ts';
+import { type SeenRequest, withFaultProxy } from '../support/faultProxy.ts';
+import { withFolder } from '../support/folder.ts';
+import { recordingHost } from '../support/host.ts';
 import { services } from '../support/services.ts';
 
 const { signal } = new AbortController();
@@ -170,6 +177,34 @@ describe('a model in S3', function () {
       { 'retry-after': '7' },
     );
   });
+
+  it('arrives whole over a connection that breaks again and again', () =>
+    withFolder(async (folder) => {
+      const { location, put } = await newBucket(s3);
+      const weights = randomBytes(20_000_000);
+      await put('credit/1.0/m.bin', weights);
+      let reads = 0;
+      const rule = ({ method, path }: SeenRequest) => {
+        const isRead = method === 'GET' && path.endsWith('/m.bin');
+        if (isRead) reads += 1;
+        return isRead && reads % 2 === 1 ? ({ kind: 'reset', afterBytes: 1_000_000 } as const) : undefined;
+      };
+      await withFaultProxy(s3.url, rule, async (proxy) => {
+        const parameters = { username: s3.accessKeyId, password: s3.secretAccessKey, region: s3.region };
+        const connection = { id: 'c', url: proxy.url, scheme: 'UsernamePassword', parameters, data: {} };
+        const target = join(folder, 'model');
+        const inputs = {
+          source: 's3',
+          s3Connection: 'c',
+          bucket: location.bucket,
+          model: 'credit',
+          targetFolder: target,
+        };
+        await run(recordingHost({ inputs, connections: [connection], workingFolder: folder }).host);
+        assert.ok(weights.equals(await readFile(join(target, 'm.bin'))));
+        assert.ok(reads > 3);
+      });
+    }));
 
   it('is told as unreachable by its address', async () => {
     const url = await withRefusal({ status: 403, code: 'x' }, async (address) => address);

@@ -16,11 +16,11 @@ const changedCodes: ReadonlySet<string> = new Set([
   'MethodNotAllowed',
 ]);
 
-/** A service that ignores the condition or the range must not pass for one that heeds them. */
+/** A service that ignores the condition, or gives another part, must not pass for one that heeds them. */
 function isAsked(answer: GetObjectCommandOutput, file: PinnedFile, offset: number): boolean {
   const sameFile = answer.ETag === undefined || quoted(answer.ETag) === file.etag;
   const start = /^bytes (\d+)-/.exec(answer.ContentRange ?? '')?.[1];
-  return sameFile && (start === undefined ? offset === 0 : Number(start) === offset);
+  return sameFile && (start === undefined || Number(start) === offset);
 }
 
 async function readObject(bucket: Bucket, reading: S3Client, file: PinnedFile, options: ReadOptions) {
@@ -47,14 +47,14 @@ async function readObject(bucket: Bucket, reading: S3Client, file: PinnedFile, o
   const stop = (): void => void body.destroy(new Error('aborted'));
   signal.addEventListener('abort', stop, { once: true });
   body.once('close', () => signal.removeEventListener('abort', stop));
-  if (!isAsked(answer, file, partly ? offset : 0)) {
+  if (!isAsked(answer, file, offset)) {
     body.on('error', () => undefined).destroy();
     throw modelChanged(
       file,
       new Error(`the service answered with ${answer.ETag} ${answer.ContentRange ?? ''}`),
     );
   }
-  return bodyOf(body, { skip: 0, take }, file, signal);
+  return bodyOf(body, { skip: answer.ContentRange === undefined ? offset : 0, take }, file, signal);
 }
 
 /** How the store is asked. */
