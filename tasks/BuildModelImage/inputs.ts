@@ -43,7 +43,10 @@ export const fields = {
   modelLock: path(),
   modelFolder: path(),
   modelDestination: textOr('/app/model'),
-  modelAuthentication: choice(['none', 'accountKey', 'sas', 'connectionString', 'anonymous'], 'none'),
+  modelAuthentication: choice(
+    ['none', 'azureResourceManager', 'accountKey', 'sas', 'connectionString', 'anonymous'],
+    'none',
+  ),
   modelAccountKey: text(),
   modelSasToken: text(),
   modelConnectionString: text(),

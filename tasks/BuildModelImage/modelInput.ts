@@ -1,3 +1,4 @@
+import { isStorageAccount, storageIdentity } from '../../src/azure/storage.ts';
 import type { Host } from '../../src/host/host.ts';
 import { required } from '../../src/host/inputs.ts';
 import { parseConnectionString } from '../../src/model/azureBlob/connectionString.ts';
@@ -43,10 +44,26 @@ function byConnectionString(host: Host, raw: Raw): CredentialFor {
   };
 }
 
+function byIdentity(host: Host, raw: Raw): CredentialFor {
+  const why = "with 'modelAuthentication: azureResourceManager'";
+  const id = required(raw.azureSubscription, 'azureSubscription', why);
+  const { identity, suffix } = storageIdentity(host.connection(id), host);
+  return (endpoint) => {
+    if (isStorageAccount(endpoint, suffix)) return { kind: 'identity', identity };
+    throw invalid(
+      'modelLock',
+      `names the model storage ${endpoint}, which is no storage account of the connection's cloud`,
+      'A token is sent to storage accounts only; use another modelAuthentication for this one.',
+    );
+  };
+}
+
 function readCredential(host: Host, raw: Raw): CredentialFor | undefined {
   switch (raw.modelAuthentication) {
     case 'none':
       return undefined;
+    case 'azureResourceManager':
+      return byIdentity(host, raw);
     case 'anonymous':
       return () => ({ kind: 'anonymous' });
     case 'accountKey': {

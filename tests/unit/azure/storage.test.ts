@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { isStorageAccount } from '../../../src/azure/storage.ts';
+import { DeliveryError } from '../../../src/errors.ts';
+import { readInputs } from '../../../src/host/inputs.ts';
+import { fields } from '../../../tasks/BuildModelImage/inputs.ts';
+import { readModel } from '../../../tasks/BuildModelImage/modelInput.ts';
+import { recordingHost } from '../../support/host.ts';
+
+describe("an identity's token for storage", () => {
+  it('is for the accounts of its cloud, by https', () => {
+    const suffix = 'core.windows.net';
+    assert.equal(isStorageAccount('https://models.blob.core.windows.net', suffix), true);
+    assert.equal(isStorageAccount('http://models.blob.core.windows.net', suffix), false);
+    assert.equal(isStorageAccount('https://models.blob.core.windows.net.example.org', suffix), false);
+    assert.equal(isStorageAccount('https://example.org/models.blob.core.windows.net', suffix), false);
+    assert.equal(isStorageAccount('https://models.blob.core.chinacloudapi.cn', suffix), false);
+  });
+
+  it('is never sent where a lock file alone says to', () => {
+    const connection = {
+      id: 'azure',
+      url: 'https://management.azure.com/',
+      scheme: 'WorkloadIdentityFederation',
+      parameters: { tenantid: 'tenant', serviceprincipalid: 'app' },
+      data: {},
+    };
+    const inputs = {
+      modelLock: 'model.lock.json',
+      modelAuthentication: 'azureResourceManager',
+      azureSubscription: 'azure',
+    };
+    const { host } = recordingHost({ workingFolder: '/work', inputs, connections: [connection] });
+    const credential = readModel(host, readInputs(host, fields))?.credential;
+    assert.equal(credential?.('https://models.blob.core.windows.net').kind, 'identity');
+    assert.throws(
+      () => credential?.('https://models.example.org'),
+      (error) => error instanceof DeliveryError && error.code === 'INPUT_INVALID',
+    );
+  });
+});
