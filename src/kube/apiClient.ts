@@ -142,7 +142,7 @@ function writes(transport: Transport, paths: Paths): Pick<KubeClient, 'apply' | 
   };
 }
 
-function questions(transport: Transport, paths: Paths): Pick<KubeClient, 'review' | 'ask'> {
+function questions(transport: Transport, paths: Paths): Pick<KubeClient, 'review' | 'ask' | 'version'> {
   return {
     async review(resourceAttributes, signal) {
       const body = {
@@ -153,6 +153,11 @@ function questions(transport: Transport, paths: Paths): Pick<KubeClient, 'review
       const call = { verb: 'create', what: 'a SelfSubjectAccessReview' };
       const path = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
       return (await transport.json({ call, method: 'POST', path, body, signal })) as KubeObject;
+    },
+    async version(signal) {
+      const call = { verb: 'read', what: "the server's version" };
+      const answer = await transport.json({ call, method: 'GET', path: '/version', signal });
+      return String((answer as { gitVersion?: string }).gitVersion ?? '');
     },
     async ask(pod, question, signal) {
       const path = `${await paths.of(pod, signal)}:${question.port}/proxy${question.path}`;

@@ -81,6 +81,8 @@ export interface KubeClient {
   ask(pod: ObjectRef, question: PodQuestion, signal: AbortSignal): Promise<PodAnswer>;
   /** The last lines of a container's log. */
   logs(pod: ObjectRef, options: LogOptions, signal: AbortSignal): Promise<string>;
+  /** The server's version, for example `v1.36.3`. */
+  version(signal: AbortSignal): Promise<string>;
   /** Requests sent so far. */
   count(): number;
   close(): Promise<void>;

@@ -5,6 +5,7 @@ import { type Application, generate } from './generate.ts';
 import { type PinnedManifest, pinImage } from './imagePin.ts';
 import { readManifestFiles } from './manifestFiles.ts';
 import { inApplyOrder, type Manifest, parseManifests, refuseDuplicates } from './manifests.ts';
+import { type ModelVolume, withModelVolume } from './modelVolume.ts';
 import { inNamespace } from './plan.ts';
 import { pullSecret, pullSecretName, withPullSecret } from './pullSecret.ts';
 import type { ResolvedImage } from './resolveImage.ts';
@@ -22,6 +23,8 @@ export interface PrepareOptions {
   readonly namespace: string;
   readonly container?: string;
   readonly createPullSecret: boolean;
+  /** The model's own image, to be mounted beside the application's. */
+  readonly modelVolume?: ModelVolume;
 }
 
 async function sourceManifests(options: PrepareOptions, host: Host): Promise<Manifest[]> {
@@ -35,7 +38,12 @@ async function sourceManifests(options: PrepareOptions, host: Host): Promise<Man
 
 function finish(manifest: PinnedManifest, options: PrepareOptions): PinnedManifest {
   if (!manifest.runsImage) return manifest;
-  const traced = withTrace(manifest.object, options.trace);
+  const { modelVolume, image } = options;
+  const complete =
+    modelVolume === undefined
+      ? manifest.object
+      : withModelVolume(manifest.object, image.reference, modelVolume);
+  const traced = withTrace(complete, options.trace);
   const object = options.createPullSecret
     ? withPullSecret(traced, pullSecretName(options.image.host))
     : traced;

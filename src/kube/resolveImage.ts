@@ -34,7 +34,8 @@ export interface ResolvedImage {
 
 const shownCandidates = 10;
 
-function clientFor(access: RegistryAccess, host: Host): RegistryClient {
+/** A client of the registry that this access leads to. */
+export function clientFor(access: RegistryAccess, host: Host): RegistryClient {
   return createRegistryClient({ ...access, userAgent: 'model-delivery', signal: host.cancelled });
 }
 

@@ -64,6 +64,8 @@ export const fields = {
   rolloutTimeout: seconds(600),
   rollbackOnFailure: flag(true),
   removeOnFailure: flag(false),
+  modelDelivery: choice(['baked', 'imageVolume'], 'baked'),
+  modelImage: text(),
   forceConflicts: flag(false),
   addressTimeout: seconds(300),
   probePath: text(),
@@ -90,6 +92,8 @@ export interface DeployInputs {
   readonly rolloutTimeoutMs: number;
   readonly rollbackOnFailure: boolean;
   readonly removeOnFailure: boolean;
+  /** How the model comes into the pods; `image` names its own image where that is not found by the application's. */
+  readonly modelDelivery: { readonly kind: 'baked' | 'imageVolume'; readonly image?: string };
   readonly force: boolean;
   readonly addressTimeoutMs: number;
   readonly probePath?: string;
@@ -175,6 +179,10 @@ export function readDeployInputs(host: Host): DeployInputs {
     rolloutTimeoutMs: raw.rolloutTimeout * 1000,
     rollbackOnFailure: raw.rollbackOnFailure,
     removeOnFailure: raw.removeOnFailure,
+    modelDelivery: {
+      kind: raw.modelDelivery,
+      ...(raw.modelImage === undefined ? {} : { image: raw.modelImage }),
+    },
     force: raw.forceConflicts,
     addressTimeoutMs: raw.addressTimeout * 1000,
     ...(raw.probePath === undefined ? {} : { probePath: raw.probePath.replace(/^\/?/, '/') }),

@@ -14,6 +14,8 @@ import {
 import { differenceLines } from '../../src/kube/difference.ts';
 import { checkProbe, reach } from '../../src/kube/endpoint.ts';
 import type { PinnedManifest } from '../../src/kube/imagePin.ts';
+import { findModelImage, type ModelImage } from '../../src/kube/modelImage.ts';
+import { checkModelVolume } from '../../src/kube/modelVolume.ts';
 import { ensureNamespace } from '../../src/kube/namespace.ts';
 import { describe, type KubeObject, type ObjectRef, refOf } from '../../src/kube/objects.ts';
 import { type Change, plan } from '../../src/kube/plan.ts';
@@ -21,7 +23,7 @@ import { preflight, type Right } from '../../src/kube/preflight.ts';
 import { prepare } from '../../src/kube/prepare.ts';
 import { type ReleaseOptions, type ReleaseOutcome, release } from '../../src/kube/release.ts';
 import { removalRights } from '../../src/kube/removal.ts';
-import { resolveImage } from '../../src/kube/resolveImage.ts';
+import { type ResolvedImage, resolveImage } from '../../src/kube/resolveImage.ts';
 import { traceOf } from '../../src/kube/runTrace.ts';
 import { switchRights } from '../../src/kube/stage.ts';
 import type { Trace } from '../../src/kube/trace.ts';
@@ -64,19 +66,34 @@ function checkVerify(golden: GoldenFile | undefined, changes: Changes): void {
   });
 }
 
+async function openModelVolume(
+  client: KubeClient,
+  image: ResolvedImage,
+  inputs: DeployInputs,
+  host: Host,
+): Promise<ModelImage | undefined> {
+  const { kind, image: reference } = inputs.modelDelivery;
+  if (kind === 'baked') return undefined;
+  await checkModelVolume(client, host.log, host.cancelled);
+  return findModelImage(image, reference, host);
+}
+
 async function makePlan(
   client: KubeClient,
   inputs: DeployInputs,
   namespace: string,
   host: Host,
 ): Promise<Plan> {
-  const image = await resolveImage(inputs.image, host);
-  host.log.info(`Image: ${image.reference}`);
+  const application = await resolveImage(inputs.image, host);
+  host.log.info(`Image: ${application.reference}`);
+  const modelVolume = await openModelVolume(client, application, inputs, host);
+  const image = modelVolume === undefined ? application : { ...application, model: modelVolume.model };
   const trace = traceOf(image, host);
   const golden =
     inputs.verifyFile === undefined ? undefined : await readGolden(inputs.verifyFile, image.model.version);
   if (inputs.createNamespace && !inputs.dryRun) await ensureNamespace(client, namespace, host);
-  const manifests = await prepare(client, { ...inputs, image, trace, namespace }, host);
+  const volume = modelVolume === undefined ? {} : { modelVolume };
+  const manifests = await prepare(client, { ...inputs, image, trace, namespace, ...volume }, host);
   const changes = await plan(client, manifests, { force: inputs.force, signal: host.cancelled });
   checkProbe(inputs.probePath, changes);
   checkVerify(golden, changes);

@@ -16,6 +16,7 @@ export interface WebImage {
   readonly modelVersion: string;
   /** RFC 3339. */
   readonly created: string;
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 function blobOf(content: Buffer): BlobSource {
@@ -97,6 +98,7 @@ async function pushOne(
     mediaType: mediaTypes.manifest,
     config: { mediaType: mediaTypes.config, digest: config.digest, size: config.size },
     layers: [{ mediaType: mediaTypes.layer, digest: files.digest, size: files.size }],
+    ...(image.annotations === undefined ? {} : { annotations: image.annotations }),
   });
   return client.putManifest(repository, image.tag, { mediaType: mediaTypes.manifest, content });
 }

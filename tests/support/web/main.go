@@ -31,6 +31,9 @@ func main() {
 	http.HandleFunc("/", func(answer http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(answer, os.Getenv("MODEL_VERSION"))
 	})
+	http.HandleFunc("/model/", func(answer http.ResponseWriter, asked *http.Request) {
+		http.ServeFile(answer, asked, "/app"+asked.URL.Path)
+	})
 	if err := http.ListenAndServe(":8080", nil); err != nil {
 		panic(err)
 	}
