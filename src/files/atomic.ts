@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { makeFolder } from './folder.ts';
 
 /** Writes a small file whole or not at all: temporary name beside it, flushed, then renamed. */
 export async function writeFileAtomically(file: string, content: string | Uint8Array): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
+  await makeFolder(dirname(file));
   const temporary = `${file}.${randomBytes(6).toString('hex')}.partial`;
   try {
     const handle = await open(temporary, 'wx');

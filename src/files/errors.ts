@@ -2,6 +2,7 @@ import { DeliveryError } from '../errors.ts';
 
 const refusals: ReadonlySet<string> = new Set([
   'EACCES',
+  'ENOENT',
   'EPERM',
   'EROFS',
   'ENOTDIR',

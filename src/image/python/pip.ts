@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeliveryError } from '../../errors.ts';
+import { makeFolder } from '../../files/folder.ts';
 import { markerEnvironment, type PythonTarget, platformTags } from './target.ts';
 
 export interface PipOptions {
@@ -97,7 +98,7 @@ export async function downloadWheels(options: PipOptions): Promise<readonly stri
   const python = await findPython(options);
   const script = join(options.workFolder, 'pip-for-image.py');
   const folder = join(options.workFolder, 'wheels');
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await writeFile(script, runner);
   const arguments_ = [
     ...['download', '--disable-pip-version-check', '--progress-bar', 'off', '--only-binary', ':all:'],

@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { constants, copyFile, mkdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { constants, copyFile, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeFileAtomically } from '../../files/atomic.ts';
+import { makeFolder } from '../../files/folder.ts';
 import { sha256OfFile } from '../../files/hash.ts';
 import type { LockedFile, LockedSource } from '../lock.ts';
 import { evict } from './evict.ts';
@@ -35,7 +36,7 @@ function noteFile(folder: string, source: LockedSource, file: LockedFile): strin
  * whoever changed one file in place would change every other run's too.
  */
 async function duplicate(from: string, to: string): Promise<void> {
-  await mkdir(dirname(to), { recursive: true });
+  await makeFolder(dirname(to));
   const temporary = `${to}.${randomUUID()}`;
   try {
     await copyFile(from, temporary, constants.COPYFILE_FICLONE);

@@ -2,6 +2,7 @@ import { lstat, mkdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { DeliveryError } from '../../errors.ts';
 import { writingTo } from '../../files/errors.ts';
+import { makeFolder } from '../../files/folder.ts';
 import { finalPath, partialPath } from './paths.ts';
 
 function inTheWay(path: string, what: string): DeliveryError {
@@ -50,7 +51,7 @@ async function requireKind(path: string, allowed: readonly Kind[]): Promise<Kind
  * elsewhere. Throws TARGET_UNWRITABLE.
  */
 export async function prepareFolder(folder: string, paths: readonly string[]): Promise<void> {
-  await writingTo(folder, () => mkdir(folder, { recursive: true }));
+  await writingTo(folder, () => makeFolder(folder));
   for (const below of foldersOf(paths)) {
     const path = finalPath(folder, below);
     const kind = await requireKind(path, ['nothing', 'folder']);

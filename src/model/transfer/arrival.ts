@@ -1,8 +1,9 @@
 import { createHash, type Hash } from 'node:crypto';
-import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DeliveryError } from '../../errors.ts';
 import { writingTo } from '../../files/errors.ts';
+import { makeFolder } from '../../files/folder.ts';
 import type { LockedFile } from '../lock.ts';
 import type { FollowingHash, HashThreads } from './hasher.ts';
 import { type ByteRange, rangesOf } from './ranges.ts';
@@ -45,7 +46,7 @@ function corrupt(file: LockedFile, name: string, actual: string, wanted: string)
 
 async function openPartial(partial: string, size: number): Promise<FileHandle> {
   return writingTo(dirname(partial), async () => {
-    await mkdir(dirname(partial), { recursive: true });
+    await makeFolder(dirname(partial));
     const handle = await open(partial, 'r+').catch(() => open(partial, 'w+'));
     // The whole length from the start: ranges are written at their own places.
     await handle.truncate(size);
