@@ -109,6 +109,8 @@ export function createCredential(
   const running = new Map<string, Promise<IssuedToken>>();
   let inner: Promise<TokenCredential> | undefined;
   let proof: Proof = {};
+  // One request at a time: MSAL does not say which one it asks a proof for.
+  let last: Promise<unknown> = Promise.resolve();
 
   const request = async (scopes: string[]): Promise<IssuedToken> => {
     proof = {};
@@ -130,8 +132,9 @@ export function createCredential(
     getToken(scopes) {
       const wanted = [scopes].flat();
       const key = wanted.join(' ');
-      const started = running.get(key) ?? request(wanted).finally(() => running.delete(key));
+      const started = running.get(key) ?? last.then(() => request(wanted)).finally(() => running.delete(key));
       running.set(key, started);
+      last = started.catch(() => undefined);
       return started;
     },
   };

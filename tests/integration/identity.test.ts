@@ -73,6 +73,17 @@ describe('signing in to Azure', () => {
     assert.equal(local.devops.requests.length, 2);
   });
 
+  it('gives each of several services a proof of its own', async () => {
+    const { identity } = signedIn(local, azureServiceConnection(local, 'workloadIdentity'));
+    const wanted = Object.values(audiences);
+    const tokens = await Promise.all(wanted.map((audience) => identity.getToken(scopeFor(audience))));
+    for (const [index, audience] of wanted.entries()) {
+      const verified = await local.entra.verify(`Bearer ${tokens[index]?.token}`, [audience]);
+      assert.ok('claims' in verified, audience);
+    }
+    assert.equal(local.devops.requests.length, wanted.length);
+  });
+
   it('signs in as the user-assigned identity that the connection names', async () => {
     const data = { msiclientid: machine.userAssigned.clientId };
     const { identity } = signedIn(machine, azureServiceConnection(machine, 'managedIdentity', { data }));
