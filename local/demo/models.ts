@@ -32,12 +32,12 @@ async function makeVersion(context: LocalContext, model: PublishedModel): Promis
   return join(folder, modelName, model.version);
 }
 
-/** True when this version is in the storage already: a published version never changes. */
-async function isPublished(storage: StorageEndpoint, version: string): Promise<boolean> {
-  const container = containerClient(storage);
-  if (!(await container.exists())) return false;
-  const first = await container.listBlobsFlat({ prefix: `${modelName}/${version}/` }).next();
-  return first.done !== true;
+/** Uploaded last: where it is, the version is whole. */
+const lastFile = 'metadata.json';
+
+/** True when this version is in the storage already, whole: a published version never changes. */
+function isPublished(storage: StorageEndpoint, version: string): Promise<boolean> {
+  return containerClient(storage).getBlobClient(`${modelName}/${version}/${lastFile}`).exists();
 }
 
 /** The data scientist's step: uploads one version below `file-type/<version>/`. Answers false if it was there. */
@@ -50,7 +50,8 @@ export async function publishModel(
   const folder = await makeVersion(context, model);
   const container = containerClient(storage);
   await container.createIfNotExists();
-  for (const file of await readdir(folder)) {
+  const files = (await readdir(folder)).filter((file) => file !== lastFile);
+  for (const file of [...files, lastFile]) {
     const { size } = await stat(join(folder, file));
     const blob = container.getBlockBlobClient(`${modelName}/${model.version}/${file}`);
     await blob.upload(await readFile(join(folder, file)), size);

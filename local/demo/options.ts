@@ -18,11 +18,13 @@ export function parseDemoOptions(args: readonly string[]): DemoOptions {
   let jsonFile: string | undefined;
   for (let at = 0; at < args.length; at += 1) {
     const word = args[at];
+    const next = args[at + 1];
     if (word === '--keep') keep = true;
-    else if (word === '--json' && args[at + 1] !== undefined) {
+    else if (word === '--json' && next !== undefined && !next.startsWith('--')) {
       at += 1;
-      jsonFile = resolve(args[at] ?? '');
-    } else throw new Error(`Unknown option '${word}'.\n${usage}`);
+      jsonFile = resolve(next);
+    } else if (word === '--json') throw new Error(`--json needs the name of a file.\n${usage}`);
+    else throw new Error(`Unknown option '${word}'.\n${usage}`);
   }
   return { keep, ...(jsonFile !== undefined && { jsonFile }) };
 }

@@ -10,11 +10,14 @@ import type { RoundSetting } from './round.ts';
 /** Packages the extension and starts what the pipelines need; quick where it is up already. */
 export async function setTheStage(context: LocalContext, signal: AbortSignal): Promise<RoundSetting> {
   await ensureSystemPackages(context, systemPackages);
-  const vsix = await packageExtension(context.say);
+  signal.throwIfAborted();
+  const vsix = await packageExtension(() => undefined);
+  context.say('The extension is packaged; npm run package tells what it weighs.');
   const { storage, registry, cluster } = await startServices(context, ['storage', 'registry', 'cluster']);
   if (storage === undefined || registry === undefined || cluster === undefined) {
     throw new Error('A local service did not start; npm run services -- status tells which.');
   }
+  signal.throwIfAborted();
   await ensureBaseImage(context, registry);
   const connectionsFile = await writeConnections(context, { registry, cluster });
   return {

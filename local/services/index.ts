@@ -1,4 +1,5 @@
 import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { formatSeconds } from '../../src/report/format.ts';
 import { canBuildCluster, startCluster, stopCluster } from '../cluster/cluster.ts';
 import { ensureNetwork } from '../cluster/network.ts';
@@ -97,6 +98,10 @@ export async function stopServices(context: LocalContext): Promise<void> {
   await Promise.all([stopStorage(context), stopS3(context), stopRegistry(context), stopDocker(context)]);
   await stopCluster(context);
   await removeEndpoints(context);
-  const folders = serviceParts.map((part) => serviceFolder(context, part));
-  await Promise.all(folders.map((path) => rm(path, { recursive: true, force: true })));
+  const remains = [
+    ...serviceParts.map((part) => serviceFolder(context, part)),
+    // What was made for these services: it names addresses and keys that are gone now.
+    ...['connections.json', 'published'].map((name) => join(context.stateFolder, name)),
+  ];
+  await Promise.all(remains.map((path) => rm(path, { recursive: true, force: true })));
 }

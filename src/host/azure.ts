@@ -76,7 +76,8 @@ function cancellation(): AbortSignal {
         code: 'CANCELLED',
         side: 'agent',
         message: 'The task was cancelled.',
-        remedy: 'Run the pipeline again when you want it: nothing half-done was left behind.',
+        remedy:
+          'Run the pipeline again when you want it: it goes on from, or puts right, what the log above tells.',
       }),
     );
   process.once('SIGINT', cancel);
