@@ -21,7 +21,7 @@ export interface DevOps extends RunningServer {
   forge: boolean;
   /** Audience of the tokens given from now on. */
   audience: string;
-  /** Gives this token instead of a new one, as a service with a cache would. */
+  /** Gives the same token again and again, as a service with a cache would. */
   replay: boolean;
   subjectOf(connectionId: string): string;
 }
@@ -66,10 +66,10 @@ export async function startDevOps(
     if (refused !== undefined) return refused;
     const id = request.url.searchParams.get('serviceConnectionId') ?? '';
     const claims = { iss: devops.issuer, sub: subjectOf(id), aud: devops.audience };
-    if (!devops.replay || last === undefined) {
-      last = await (devops.forge ? forger : signer).sign(claims, devops.lifeSeconds);
-    }
-    return { status: 200, json: { oidcToken: last } };
+    const kept = devops.replay ? last : undefined;
+    const oidcToken = kept ?? (await (devops.forge ? forger : signer).sign(claims, devops.lifeSeconds));
+    last = devops.replay ? oidcToken : undefined;
+    return { status: 200, json: { oidcToken } };
   };
 
   const server = await startServer(give, certificate);

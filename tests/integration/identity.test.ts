@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { applicationCertificate } from '../../local/identity/authority.ts';
+import { tokenExchange } from '../../local/identity/devops.ts';
 import { audiences, type LocalIdentity, startIdentity } from '../../local/identity/index.ts';
 import { scopeFor } from '../../src/azure/signIn.ts';
 import { azureServiceConnection, failureText, type Scheme, signedIn } from '../support/identity.ts';
@@ -10,25 +11,29 @@ const storage = scopeFor(audiences.storage);
 
 describe('signing in to Azure', () => {
   let local: LocalIdentity;
+  let directory: LocalIdentity['directory']['tenants'];
+  /** Requests to the OIDC endpoint before the test. */
+  let earlier = 0;
+  const proofs = (): number => local.devops.requests.length - earlier;
 
-  // MSAL keeps the address of the machine's identities as long as the process lives, and those are few.
-  let machine: LocalIdentity;
-
+  // One for all: MSAL keeps the address of the machine's identities as long as the process lives.
   before(async () => {
-    machine = await startIdentity();
-    process.env['AZURE_POD_IDENTITY_AUTHORITY_HOST'] = machine.managed.url;
+    local = await startIdentity();
+    directory = [...local.directory.tenants];
+    process.env['AZURE_POD_IDENTITY_AUTHORITY_HOST'] = local.managed.url;
   });
 
   after(async () => {
     delete process.env['AZURE_POD_IDENTITY_AUTHORITY_HOST'];
-    await machine.close();
+    await local.close();
   });
 
-  beforeEach(async () => {
-    local = await startIdentity();
+  beforeEach(() => {
+    local.entra.lifeSeconds = 3600;
+    Object.assign(local.devops, { lifeSeconds: 600, forge: false, replay: false, audience: tokenExchange });
+    local.directory.tenants = [...directory];
+    earlier = local.devops.requests.length;
   });
-
-  afterEach(() => local.close());
 
   const failure = (scheme: Scheme, changed = {}, scope = storage) =>
     failureText(signedIn(local, azureServiceConnection(local, scheme, changed)).identity.getToken(scope));
@@ -40,27 +45,25 @@ describe('signing in to Azure', () => {
     'managedIdentity',
   ] as const) {
     it(`gives a token that the service accepts: ${scheme}`, async () => {
-      const issuer = scheme === 'managedIdentity' ? machine : local;
-      const { identity, said } = signedIn(issuer, azureServiceConnection(issuer, scheme));
+      const { identity, said } = signedIn(local, azureServiceConnection(local, scheme));
       const { token } = await identity.getToken(storage);
-      const verified = await issuer.entra.verify(`Bearer ${token}`, [audiences.storage]);
+      const verified = await local.entra.verify(`Bearer ${token}`, [audiences.storage]);
       assert.ok('claims' in verified);
-      const expected = scheme === 'managedIdentity' ? issuer.system : issuer.application;
+      const expected = scheme === 'managedIdentity' ? local.system : local.application;
       assert.equal(verified.claims['appid'], expected.clientId);
       assert.ok(said.secrets.includes(token), 'the token is masked');
     });
 
     it(`renews a token that lives for seconds: ${scheme}`, async () => {
-      const issuer = scheme === 'managedIdentity' ? machine : local;
-      issuer.entra.lifeSeconds = 2;
-      const { identity } = signedIn(issuer, azureServiceConnection(issuer, scheme));
+      local.entra.lifeSeconds = 2;
+      const { identity } = signedIn(local, azureServiceConnection(local, scheme));
       const registry = scopeFor(audiences.registry);
       const first = await identity.getToken(registry);
       await sleep(2100);
-      const old = await issuer.entra.verify(`Bearer ${first.token}`, [audiences.registry]);
+      const old = await local.entra.verify(`Bearer ${first.token}`, [audiences.registry]);
       assert.deepEqual(old, { problem: 'expired' });
       const second = await identity.getToken(registry);
-      assert.ok('claims' in (await issuer.entra.verify(`Bearer ${second.token}`, [audiences.registry])));
+      assert.ok('claims' in (await local.entra.verify(`Bearer ${second.token}`, [audiences.registry])));
     });
   }
 
@@ -68,9 +71,9 @@ describe('signing in to Azure', () => {
     local.entra.lifeSeconds = 2;
     const { identity } = signedIn(local, azureServiceConnection(local, 'workloadIdentity'));
     await Promise.all(Array.from({ length: 8 }, () => identity.getToken(storage)));
-    assert.equal(local.devops.requests.length, 1);
+    assert.equal(proofs(), 1);
     await identity.getToken(storage);
-    assert.equal(local.devops.requests.length, 2);
+    assert.equal(proofs(), 2);
   });
 
   it('gives each of several services a proof of its own', async () => {
@@ -81,15 +84,15 @@ describe('signing in to Azure', () => {
       const verified = await local.entra.verify(`Bearer ${tokens[index]?.token}`, [audience]);
       assert.ok('claims' in verified, audience);
     }
-    assert.equal(local.devops.requests.length, wanted.length);
+    assert.equal(proofs(), wanted.length);
   });
 
   it('signs in as the user-assigned identity that the connection names', async () => {
-    const data = { msiclientid: machine.userAssigned.clientId };
-    const { identity } = signedIn(machine, azureServiceConnection(machine, 'managedIdentity', { data }));
+    const data = { msiclientid: local.userAssigned.clientId };
+    const { identity } = signedIn(local, azureServiceConnection(local, 'managedIdentity', { data }));
     const { token } = await identity.getToken(storage);
-    const verified = await machine.entra.verify(`Bearer ${token}`, [audiences.storage]);
-    assert.equal('claims' in verified && verified.claims['appid'], machine.userAssigned.clientId);
+    const verified = await local.entra.verify(`Bearer ${token}`, [audiences.storage]);
+    assert.equal('claims' in verified && verified.claims['appid'], local.userAssigned.clientId);
   });
 
   it('explains an application that the tenant does not have', async () => {
@@ -177,20 +180,19 @@ describe('signing in to Azure', () => {
 
   // The last one about the machine: its service is gone afterwards.
   it('explains a machine without managed identity', async () => {
-    await machine.managed.close();
+    await local.managed.close();
     const { code } = await failure('managedIdentity', {}, scopeFor(audiences.aks));
     assert.equal(code, 'IDENTITY_MANAGED_UNREACHABLE');
   });
 
   it('explains a sign-in service that cannot be reached, and one that is not trusted', async () => {
-    await local.entra.close();
-    const gone = await failure('clientSecret');
-    assert.equal(gone.code, 'IDENTITY_UNREACHABLE', gone.text);
     const other = await startIdentity();
     const data = { activedirectoryauthority: other.entra.url };
     const untrusted = await failure('clientSecret', { data });
-    await other.close();
     assert.equal(untrusted.code, 'IDENTITY_UNTRUSTED', untrusted.text);
+    await other.close();
+    const gone = await failure('clientSecret', { data });
+    assert.equal(gone.code, 'IDENTITY_UNREACHABLE', gone.text);
   });
 
   it('asks again when the sign-in service is overloaded', async () => {
