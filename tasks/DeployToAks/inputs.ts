@@ -64,6 +64,7 @@ export const fields = {
   rolloutTimeout: seconds(600),
   rollbackOnFailure: flag(true),
   removeOnFailure: flag(false),
+  prune: flag(false),
   modelDelivery: choice(['baked', 'imageVolume'], 'baked'),
   modelImage: text(),
   forceConflicts: flag(false),
@@ -92,6 +93,8 @@ export interface DeployInputs {
   readonly rolloutTimeoutMs: number;
   readonly rollbackOnFailure: boolean;
   readonly removeOnFailure: boolean;
+  /** Removes what left the manifests since a run that recorded it. */
+  readonly prune: boolean;
   /** How the model comes into the pods; `image` names its own image where that is not found by the application's. */
   readonly modelDelivery: { readonly kind: 'baked' | 'imageVolume'; readonly image?: string };
   readonly force: boolean;
@@ -179,6 +182,7 @@ export function readDeployInputs(host: Host): DeployInputs {
     rolloutTimeoutMs: raw.rolloutTimeout * 1000,
     rollbackOnFailure: raw.rollbackOnFailure,
     removeOnFailure: raw.removeOnFailure,
+    prune: raw.prune,
     modelDelivery: {
       kind: raw.modelDelivery,
       ...(raw.modelImage === undefined ? {} : { image: raw.modelImage }),

@@ -1,5 +1,3 @@
-import { DeliveryError } from '../../src/errors.ts';
-import { type GoldenFile, readGolden } from '../../src/golden/golden.ts';
 import type { Host } from '../../src/host/host.ts';
 import type { Address } from '../../src/kube/address.ts';
 import { createClient } from '../../src/kube/apiClient.ts';
@@ -11,22 +9,13 @@ import {
   deploymentDocument,
   deploymentSummary,
 } from '../../src/kube/deploymentReport.ts';
-import { differenceLines } from '../../src/kube/difference.ts';
-import { checkProbe, reach } from '../../src/kube/endpoint.ts';
-import type { PinnedManifest } from '../../src/kube/imagePin.ts';
-import { findModelImage, type ModelImage } from '../../src/kube/modelImage.ts';
-import { checkModelVolume } from '../../src/kube/modelVolume.ts';
-import { ensureNamespace } from '../../src/kube/namespace.ts';
-import { describe, type KubeObject, type ObjectRef, refOf } from '../../src/kube/objects.ts';
-import { type Change, plan } from '../../src/kube/plan.ts';
+import { reach } from '../../src/kube/endpoint.ts';
+import { inventoryRights, prune, recordInventory } from '../../src/kube/inventory.ts';
+import { identity, type KubeObject, type ObjectRef, refOf } from '../../src/kube/objects.ts';
 import { preflight, type Right } from '../../src/kube/preflight.ts';
-import { prepare } from '../../src/kube/prepare.ts';
 import { type ReleaseOptions, type ReleaseOutcome, release } from '../../src/kube/release.ts';
 import { removalRights } from '../../src/kube/removal.ts';
-import { type ResolvedImage, resolveImage } from '../../src/kube/resolveImage.ts';
-import { traceOf } from '../../src/kube/runTrace.ts';
 import { switchRights } from '../../src/kube/stage.ts';
-import type { Trace } from '../../src/kube/trace.ts';
 import { createTransport } from '../../src/kube/transport.ts';
 import { trialRights, withTrialPod } from '../../src/kube/trial.ts';
 import { verifyPod } from '../../src/kube/verifyPod.ts';
@@ -34,73 +23,7 @@ import { containersOf, podTemplate } from '../../src/kube/workload.ts';
 import { formatSeconds } from '../../src/report/format.ts';
 import { type DeployInputs, readDeployInputs } from './inputs.ts';
 
-type Changes = readonly Change<PinnedManifest>[];
-
-/** What is known once the API server has checked the plan. */
-interface Plan {
-  readonly changes: Changes;
-  readonly isChanged: boolean;
-  readonly trace: Trace;
-  readonly namespace: string;
-  readonly golden?: GoldenFile;
-}
-
-function tellPlan(changes: Changes, host: Host): void {
-  const words = { create: 'create', update: 'update', none: 'leave' } as const;
-  const lines = changes.flatMap((change) => [
-    `${words[change.action]} ${describe(refOf(change.planned))}`,
-    ...differenceLines(change).map((line) => `  ${line}`),
-  ]);
-  host.log.info(['Plan, checked by the API server:', ...lines].join('\n  '));
-}
-
-function checkVerify(golden: GoldenFile | undefined, changes: Changes): void {
-  if (golden === undefined) return;
-  if (changes.some((change) => change.manifest.runsImage && change.planned.kind === 'Deployment')) return;
-  throw new DeliveryError({
-    code: 'NOTHING_TO_VERIFY',
-    side: 'input',
-    message:
-      "Input 'verifyFile' is set, but the image runs in no Deployment of which a trial pod could be made.",
-    remedy: "Leave 'verifyFile' empty for other kinds of workloads.",
-  });
-}
-
-async function openModelVolume(
-  client: KubeClient,
-  image: ResolvedImage,
-  inputs: DeployInputs,
-  host: Host,
-): Promise<ModelImage | undefined> {
-  const { kind, image: reference } = inputs.modelDelivery;
-  if (kind === 'baked') return undefined;
-  await checkModelVolume(client, host.log, host.cancelled);
-  return findModelImage(image, reference, host);
-}
-
-async function makePlan(
-  client: KubeClient,
-  inputs: DeployInputs,
-  namespace: string,
-  host: Host,
-): Promise<Plan> {
-  const application = await resolveImage(inputs.image, host);
-  host.log.info(`Image: ${application.reference}`);
-  const modelVolume = await openModelVolume(client, application, inputs, host);
-  const image = modelVolume === undefined ? application : { ...application, model: modelVolume.model };
-  const trace = traceOf(image, host);
-  const golden =
-    inputs.verifyFile === undefined ? undefined : await readGolden(inputs.verifyFile, image.model.version);
-  if (inputs.createNamespace && !inputs.dryRun) await ensureNamespace(client, namespace, host);
-  const volume = modelVolume === undefined ? {} : { modelVolume };
-  const manifests = await prepare(client, { ...inputs, image, trace, namespace, ...volume }, host);
-  const changes = await plan(client, manifests, { force: inputs.force, signal: host.cancelled });
-  checkProbe(inputs.probePath, changes);
-  checkVerify(golden, changes);
-  tellPlan(changes, host);
-  const isChanged = changes.some((change) => change.action !== 'none');
-  return { changes, isChanged, trace, namespace, ...(golden === undefined ? {} : { golden }) };
-}
+import { makePlan, type Plan } from './plan.ts';
 
 function portOf(workload: KubeObject, image: string, otherwise: number): number {
   const containers = containersOf(podTemplate(workload)?.spec);
@@ -136,10 +59,12 @@ async function extraRights(
   const created = made.changes.filter((change) => change.action === 'create');
   const removable = inputs.rollbackOnFailure && inputs.removeOnFailure ? created : [];
   const planned = removable.map((change) => change.planned);
+  const { inventory } = made;
   return [
+    ...(inventory === undefined ? [] : inventoryRights(made.namespace)),
     ...(made.golden === undefined ? [] : trialRights(made.namespace)),
     ...(inputs.strategy.kind === 'blueGreen' ? switchRights(made.namespace) : []),
-    ...(await removalRights(client, planned, signal)),
+    ...(await removalRights(client, [...planned, ...(inventory?.departed ?? [])], signal)),
   ];
 }
 
@@ -156,11 +81,40 @@ async function carryOut(
   } else {
     host.log.info('Nothing to do: this state already runs. Its health is checked.');
   }
-  return release(made.changes, {
+  const known = await record(made, client, host.cancelled);
+  const outcome = await release(made.changes, {
     ...common,
     ...gate(made, inputs, client, host),
     verify: (live) => reach(live, { ...common, isChanged: made.isChanged }),
   });
+  if (outcome.state === 'released') await pruneDeparted(made, known, inputs, client, host);
+  return outcome;
+}
+
+/** Records what is about to be applied, so that a run that is killed leaves nothing unknown behind. */
+async function record(made: Plan, client: KubeClient, signal: AbortSignal): Promise<readonly ObjectRef[]> {
+  const { inventory } = made;
+  if (inventory === undefined) return [];
+  const refs = made.changes.map((change) => refOf(change.planned));
+  const known = new Set(inventory.recorded.map(identity));
+  if (refs.every((ref) => known.has(identity(ref)))) return inventory.recorded;
+  return recordInventory(client, inventory.name, [...inventory.recorded, ...refs], signal);
+}
+
+/** What left is removed once the new state is verified: a release that fails has lost nothing. */
+async function pruneDeparted(
+  made: Plan,
+  known: readonly ObjectRef[],
+  inputs: DeployInputs,
+  client: KubeClient,
+  host: Host,
+): Promise<void> {
+  const { inventory } = made;
+  if (inventory === undefined) return;
+  const { rolloutTimeoutMs: timeoutMs } = inputs;
+  await prune(inventory.departed, { client, log: host.log, timeoutMs, signal: host.cancelled });
+  const refs = made.changes.map((change) => refOf(change.planned));
+  if (known.length > refs.length) await recordInventory(client, inventory.name, refs, host.cancelled);
 }
 
 function documentOf(made: Plan, outcome: ReleaseOutcome<Address | undefined>): DeploymentDocument {

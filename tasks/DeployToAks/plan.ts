@@ -1,0 +1,114 @@
+import { DeliveryError } from '../../src/errors.ts';
+import { type GoldenFile, readGolden } from '../../src/golden/golden.ts';
+import type { Host } from '../../src/host/host.ts';
+import type { KubeClient } from '../../src/kube/client.ts';
+import { differenceLines } from '../../src/kube/difference.ts';
+import { checkProbe } from '../../src/kube/endpoint.ts';
+import type { PinnedManifest } from '../../src/kube/imagePin.ts';
+import { type Inventory, type InventoryName, readInventory } from '../../src/kube/inventory.ts';
+import { findModelImage, type ModelImage } from '../../src/kube/modelImage.ts';
+import { checkModelVolume } from '../../src/kube/modelVolume.ts';
+import { ensureNamespace } from '../../src/kube/namespace.ts';
+import { describe, refOf } from '../../src/kube/objects.ts';
+import { type Change, plan } from '../../src/kube/plan.ts';
+import { prepare } from '../../src/kube/prepare.ts';
+import { type ResolvedImage, resolveImage } from '../../src/kube/resolveImage.ts';
+import { traceOf } from '../../src/kube/runTrace.ts';
+import type { Trace } from '../../src/kube/trace.ts';
+import type { DeployInputs } from './inputs.ts';
+
+export type Changes = readonly Change<PinnedManifest>[];
+
+/** What is known once the API server has checked the plan. */
+export interface Plan {
+  readonly changes: Changes;
+  readonly isChanged: boolean;
+  readonly trace: Trace;
+  readonly namespace: string;
+  readonly golden?: GoldenFile;
+  /** Present with 'prune'. */
+  readonly inventory?: Inventory & { readonly name: InventoryName };
+}
+
+/** The release's name: that of the workload that runs the image. */
+function releaseOf(changes: Changes): string {
+  return changes.find((change) => change.manifest.runsImage)?.planned.metadata.name ?? 'release';
+}
+
+async function openInventory(
+  client: KubeClient,
+  changes: Changes,
+  namespace: string,
+  host: Host,
+): Promise<Plan['inventory']> {
+  const name = { release: releaseOf(changes), namespace };
+  const planned = changes.map((change) => change.planned);
+  const options = { log: host.log, signal: host.cancelled };
+  const inventory = await readInventory(client, name, planned, options);
+  for (const object of inventory.departed) host.log.info(`To be pruned: ${describe(refOf(object))}`);
+  return { ...inventory, name };
+}
+
+function tellPlan(changes: Changes, host: Host): void {
+  const words = { create: 'create', update: 'update', none: 'leave' } as const;
+  const lines = changes.flatMap((change) => [
+    `${words[change.action]} ${describe(refOf(change.planned))}`,
+    ...differenceLines(change).map((line) => `  ${line}`),
+  ]);
+  host.log.info(['Plan, checked by the API server:', ...lines].join('\n  '));
+}
+
+function checkVerify(golden: GoldenFile | undefined, changes: Changes): void {
+  if (golden === undefined) return;
+  if (changes.some((change) => change.manifest.runsImage && change.planned.kind === 'Deployment')) return;
+  throw new DeliveryError({
+    code: 'NOTHING_TO_VERIFY',
+    side: 'input',
+    message:
+      "Input 'verifyFile' is set, but the image runs in no Deployment of which a trial pod could be made.",
+    remedy: "Leave 'verifyFile' empty for other kinds of workloads.",
+  });
+}
+
+async function openModelVolume(
+  client: KubeClient,
+  image: ResolvedImage,
+  inputs: DeployInputs,
+  host: Host,
+): Promise<ModelImage | undefined> {
+  const { kind, image: reference } = inputs.modelDelivery;
+  if (kind === 'baked') return undefined;
+  await checkModelVolume(client, host.log, host.cancelled);
+  return findModelImage(image, reference, host);
+}
+
+/** What would be done, checked by the API server; nothing is changed, but a namespace that is to be created. */
+export async function makePlan(
+  client: KubeClient,
+  inputs: DeployInputs,
+  namespace: string,
+  host: Host,
+): Promise<Plan> {
+  const application = await resolveImage(inputs.image, host);
+  host.log.info(`Image: ${application.reference}`);
+  const modelVolume = await openModelVolume(client, application, inputs, host);
+  const image = modelVolume === undefined ? application : { ...application, model: modelVolume.model };
+  const trace = traceOf(image, host);
+  const golden =
+    inputs.verifyFile === undefined ? undefined : await readGolden(inputs.verifyFile, image.model.version);
+  if (inputs.createNamespace && !inputs.dryRun) await ensureNamespace(client, namespace, host);
+  const volume = modelVolume === undefined ? {} : { modelVolume };
+  const manifests = await prepare(client, { ...inputs, image, trace, namespace, ...volume }, host);
+  const changes = await plan(client, manifests, { force: inputs.force, signal: host.cancelled });
+  checkProbe(inputs.probePath, changes);
+  checkVerify(golden, changes);
+  tellPlan(changes, host);
+  const inventory = inputs.prune ? await openInventory(client, changes, namespace, host) : undefined;
+  const departed = inventory?.departed ?? [];
+  const isChanged = departed.length > 0 || changes.some((change) => change.action !== 'none');
+  return {
+    ...{ changes, isChanged, trace, namespace },
+    ...(golden === undefined ? {} : { golden }),
+    ...(inventory === undefined ? {} : { inventory }),
+  };
+}
