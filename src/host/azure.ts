@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import * as internal from 'azure-pipelines-task-lib/internal.js';
+import internal from 'azure-pipelines-task-lib/internal.js';
 import * as tl from 'azure-pipelines-task-lib/task.js';
 import { DeliveryError, explain } from '../errors.ts';
 import type { Host, Log, PipelineIdentity, ServiceConnection } from './host.ts';
