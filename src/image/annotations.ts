@@ -8,6 +8,8 @@ export const annotations = {
   inputs: 'dev.model-delivery.inputs',
   /** Digest of the golden requests that had to be answered as expected before an image got its tags. */
   test: 'dev.model-delivery.test',
+  /** Packages of a helper image of dependencies, as JSON. */
+  packages: 'dev.model-delivery.packages',
   modelName: 'dev.model-delivery.model.name',
   modelVersion: 'dev.model-delivery.model.version',
   modelDigest: 'dev.model-delivery.model.digest',

@@ -1,10 +1,12 @@
 import type { RegistryClient } from '../oci/client.ts';
 import type { StoredManifest } from '../oci/documents.ts';
+import type { Descriptor } from '../oci/types.ts';
 import { annotations } from './annotations.ts';
 import { type AssembledImage, assembleImage } from './assemble.ts';
 import type { ImageBuilder } from './builder.ts';
 import type { DeliveredModel } from './model/deliver.ts';
 import { type PushedLayer, pushLayers } from './push.ts';
+import { type PublishedDocument, publishDocuments, type WantedDocuments } from './referrers/publish.ts';
 import type { ImageSettings } from './settings.ts';
 
 /** The test that an image must pass before it gets a tag. */
@@ -26,6 +28,8 @@ export interface BuildRequest {
   readonly runLabels: Readonly<Record<string, string>>;
   readonly created: Date;
   readonly test?: ImageTest;
+  /** Documents about the image, which are in the registry before it has a tag. */
+  readonly documents?: WantedDocuments;
   /** Told of something that does not keep the image from being right. */
   readonly warn: (text: string) => void;
   readonly onBytes?: (bytes: number) => void;
@@ -38,6 +42,8 @@ export interface BuiltImage {
   readonly layers: readonly PushedLayer[];
   readonly model?: DeliveredModel;
   readonly base?: { readonly name: string; readonly digest: string };
+  /** Those that this run has pushed. */
+  readonly documents: readonly PublishedDocument[];
   readonly bytesUploaded: number;
   readonly bytesReused: number;
 }
@@ -88,13 +94,29 @@ async function testLast(
   await test.run(last.digest, model);
 }
 
+/** Tells about the image in documents of the registry, where they are wanted. */
+async function document(
+  request: BuildRequest,
+  made: { readonly descriptor: Descriptor; readonly created: string; readonly isNew: boolean },
+  about: Pick<BuiltImage, 'model' | 'base'>,
+  image: AssembledImage,
+): Promise<readonly PublishedDocument[]> {
+  const { client, repository, documents: wanted } = request;
+  if (wanted === undefined) return [];
+  const { descriptor, created, isNew } = made;
+  const packages = image.layers.flatMap((layer) => layer.packages ?? []);
+  const subject = { ...about, descriptor, created, packages, name: `${client.host}/${repository}` };
+  return publishDocuments({ client, repository, wanted, isNew }, subject);
+}
+
 function sumOf(layers: readonly PushedLayer[], wanted: (how: PushedLayer['how']) => boolean): number {
   return layers.filter((one) => wanted(one.how)).reduce((sum, one) => sum + one.layer.size, 0);
 }
 
 /**
  * Makes the image and puts it into the registry: layers first, then the documents, then the tags, so that a tag
- * never names half an image, nor one that has failed its test. Where the last build had the same inputs, its image is tagged again instead.
+ * never names half an image, nor one that has failed its test. Where the last build had the same inputs, its image
+ * is tagged again instead.
  */
 export async function buildImage(request: BuildRequest): Promise<BuiltImage> {
   const { client, repository, builder, deliverModel } = request;
@@ -112,21 +134,29 @@ export async function buildImage(request: BuildRequest): Promise<BuiltImage> {
 
   if (isSame(last, image)) {
     await testLast(request, last, model);
+    const { mediaType, digest, size, manifest } = last;
+    const made = manifest.annotations?.[annotations.created] ?? created;
+    const descriptor = { mediaType, digest, size };
+    const documents = await document(request, { descriptor, created: made, isNew: false }, about, image);
     await putTags(request, last);
     const layers = image.layers.map((layer) => ({ layer, how: 'reused' as const, seconds: 0 }));
     const bytesReused = sumOf(layers, () => true);
-    return { ...about, digest: last.digest, changed: false, layers, bytesUploaded: 0, bytesReused };
+    return { ...about, digest, changed: false, layers, documents, bytesUploaded: 0, bytesReused };
   }
   const layers = await pushLayers(request, image.layers);
   await pushDocuments(request, image);
-  await test?.run(image.documents.digest, model);
-  await putTags(request, image.documents.manifest);
+  const { digest, manifest } = image.documents;
+  await test?.run(digest, model);
+  const descriptor = { mediaType: manifest.mediaType, digest, size: Buffer.byteLength(manifest.content) };
+  const documents = await document(request, { descriptor, created, isNew: true }, about, image);
+  await putTags(request, manifest);
   await markLast(request, image);
   return {
     ...about,
-    digest: image.documents.digest,
+    digest,
     changed: true,
     layers,
+    documents,
     bytesUploaded: sumOf(layers, (how) => how === 'uploaded') + image.documents.config.size,
     bytesReused: sumOf(layers, (how) => how !== 'uploaded'),
   };

@@ -3,8 +3,9 @@ import { dirname, resolve } from 'node:path';
 import { DeliveryError } from '../errors.ts';
 import type { RegistryClient } from '../oci/client.ts';
 import { digestOf } from '../oci/documents.ts';
+import { annotations } from './annotations.ts';
 import { type DependenciesOptions, dependenciesLayer } from './layers/dependencies.ts';
-import type { Layer } from './layers/layer.ts';
+import type { Layer, PythonPackage } from './layers/layer.ts';
 import { findPart, putPart } from './parts.ts';
 import { pushLayers } from './push.ts';
 import type { PythonTarget } from './python/target.ts';
@@ -56,8 +57,13 @@ function indexOf(environment: NodeJS.ProcessEnv): string {
 async function keyOf(options: DeliverDependenciesOptions): Promise<string> {
   const { platform, version, libc } = options.target;
   const requirements = await wholeRequirements(options.requirements);
-  const parts = ['v1', requirements, platform, version, libc, indexOf(options.environment)];
+  const parts = ['v2', requirements, platform, version, libc, indexOf(options.environment)];
   return digestOf(JSON.stringify(parts));
+}
+
+/** Packages as the helper image has them noted. */
+function noted(text: string | undefined): { packages?: readonly PythonPackage[] } {
+  return text === undefined ? {} : { packages: JSON.parse(text) as readonly PythonPackage[] };
 }
 
 /**
@@ -67,13 +73,15 @@ async function keyOf(options: DeliverDependenciesOptions): Promise<string> {
 export async function deliverDependencies(options: DeliverDependenciesOptions): Promise<Layer> {
   const { client, repository } = options;
   const name = { kind: 'dependencies' as const, key: await keyOf(options) };
-  const [found] = (await findPart(client, repository, name))?.layers ?? [];
-  if (found !== undefined) return found;
+  const part = await findPart(client, repository, name);
+  const [found] = part?.layers ?? [];
+  if (found !== undefined) return { ...found, ...noted(part?.annotations[annotations.packages]) };
   options.onResolve?.(options.target);
   const layer = await dependenciesLayer(options);
   const [pushed] = await pushLayers({ client, repository }, [layer]);
-  const part = { layers: [layer], annotations: {}, platform: options.target.platform };
-  await putPart(client, repository, [name], part);
+  const notes = { [annotations.packages]: JSON.stringify(layer.packages ?? []) };
+  const made = { layers: [layer], annotations: notes, platform: options.target.platform };
+  await putPart(client, repository, [name], made);
   const wasSent = pushed !== undefined && pushed.how === 'uploaded';
   return {
     ...layer,

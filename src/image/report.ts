@@ -47,6 +47,9 @@ export function summaryOf(named: NamedImage): string {
     ...(image.base === undefined
       ? []
       : [`**Base** \`${image.base.name}\`, \`${shortDigest(image.base.digest)}\``]),
+    ...image.documents.map(
+      ({ artifactType, digest }) => `**Attached** \`${artifactType}\`, \`${shortDigest(digest)}\``,
+    ),
     markdownTable(header, rowsOf(image)),
   ].join('\n\n');
 }
@@ -71,6 +74,7 @@ export function imageRecord(named: NamedImage): string {
       how,
       seconds,
     })),
+    documents: image.documents,
     ...(image.base === undefined ? {} : { base: image.base }),
     ...(image.model === undefined
       ? {}

@@ -24,7 +24,7 @@ const variables: Readonly<Record<string, string>> = {
 };
 
 /** A repository's address may carry a token. */
-function withoutCredentials(value: string): string {
+export function withoutCredentials(value: string): string {
   return value.replace(/\/\/[^/@\s]*@/, '//');
 }
 

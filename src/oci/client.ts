@@ -3,8 +3,9 @@ import { hasBlob, pushBlobTo, readBlob } from './blobs.ts';
 import type { StoredManifest } from './documents.ts';
 import { findManifest, getConfig, getImage, getManifest, putManifest, type RegistryImage } from './images.ts';
 import { explainNotFound, listPages, nothingThere } from './listing.ts';
+import { type Artifact, listReferrers, pushReferrer } from './referrers.ts';
 import type { BlobSource } from './session.ts';
-import type { ImageConfig, Manifest, Platform } from './types.ts';
+import type { Descriptor, ImageConfig, Manifest, Platform } from './types.ts';
 
 /**
  * One container registry by the OCI distribution API. Every method throws DeliveryErrors that name registry,
@@ -38,6 +39,10 @@ export interface RegistryClient {
   readBlob(repository: string, digest: string, offset?: number): AsyncIterable<Uint8Array>;
   /** Pushes a blob, mounted from another repository of this registry where it can be. */
   pushBlob(repository: string, blob: BlobSource, mountFrom?: string): Promise<'mounted' | 'uploaded'>;
+  /** What tells about a manifest. Throws REFERRERS_TAG_INVALID. */
+  referrers(repository: string, digest: string): Promise<readonly Descriptor[]>;
+  /** Pushes a document about the manifest `subject`; gives its manifest's digest. Throws REFERRERS_TAG_INVALID. */
+  pushReferrer(repository: string, subject: Descriptor, artifact: Artifact): Promise<string>;
 }
 
 /** A client of one registry. Credentials go to that registry and its token service alone. */
@@ -65,5 +70,8 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
     readBlob: (repository, digest, offset) => readBlob(access, repository, digest, offset),
     pushBlob: (repository, blob, mountFrom) =>
       pushBlobTo(access, { repository, ...(mountFrom === undefined ? {} : { mountFrom }) }, blob, options),
+    referrers: (repository, digest) => listReferrers(access, repository, digest),
+    pushReferrer: (repository, subject, artifact) =>
+      pushReferrer(access, { repository, subject }, artifact, options),
   };
 }

@@ -9,7 +9,7 @@ import {
   selectPlatform,
 } from './documents.ts';
 import { explainNotFound, nothingThere } from './listing.ts';
-import { headerOf } from './transport.ts';
+import { headerOf, type RegistryResponse } from './transport.ts';
 import { type ImageConfig, type Manifest, mediaTypes, type Platform } from './types.ts';
 
 /** An image of one platform, as it stands in a registry. */
@@ -108,13 +108,19 @@ export async function getImage(
   return { digest: found.digest, manifest: found.manifest, mediaType: found.mediaType, config };
 }
 
-/** Puts a document under a tag or its digest; gives the digest. */
-export function putManifest(
+/** A manifest or index as it is written. */
+export interface NewManifest {
+  readonly mediaType: string;
+  readonly content: string;
+}
+
+/** Puts a document under a tag or its digest; gives the registry's answer, its body read. */
+export function sendManifest(
   access: Access,
   repository: string,
   version: string,
-  document: { readonly mediaType: string; readonly content: string },
-): Promise<string> {
+  document: NewManifest,
+): Promise<RegistryResponse> {
   return access.explained(`write the manifest ${named(repository, version)}`, async () => {
     const response = await access.transport.send({
       method: 'PUT',
@@ -125,6 +131,17 @@ export function putManifest(
       body: () => Buffer.from(document.content, 'utf8'),
     });
     await response.body.dump();
-    return digestOf(document.content);
+    return response;
   });
+}
+
+/** Puts a document under a tag or its digest; gives the digest. */
+export async function putManifest(
+  access: Access,
+  repository: string,
+  version: string,
+  document: NewManifest,
+): Promise<string> {
+  await sendManifest(access, repository, version, document);
+  return digestOf(document.content);
 }

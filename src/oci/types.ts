@@ -3,6 +3,8 @@ export const mediaTypes = {
   manifest: 'application/vnd.oci.image.manifest.v1+json',
   index: 'application/vnd.oci.image.index.v1+json',
   config: 'application/vnd.oci.image.config.v1+json',
+  /** Of the document `{}`. */
+  empty: 'application/vnd.oci.empty.v1+json',
   layer: 'application/vnd.oci.image.layer.v1.tar',
   layerGzip: 'application/vnd.oci.image.layer.v1.tar+gzip',
   layerZstd: 'application/vnd.oci.image.layer.v1.tar+zstd',
@@ -20,6 +22,8 @@ export interface Descriptor {
   readonly annotations?: Readonly<Record<string, string>>;
   readonly platform?: Platform;
   readonly urls?: readonly string[];
+  /** What an artifact's manifest is, in the list of a registry's referrers. */
+  readonly artifactType?: string;
 }
 
 export interface Platform {
@@ -32,6 +36,10 @@ export interface Platform {
 export interface Manifest {
   readonly schemaVersion: 2;
   readonly mediaType: string;
+  /** What an artifact is, whose configuration is empty. */
+  readonly artifactType?: string;
+  /** The manifest that this one tells about. */
+  readonly subject?: Descriptor;
   readonly config: Descriptor;
   readonly layers: readonly Descriptor[];
   readonly annotations?: Readonly<Record<string, string>>;

@@ -56,6 +56,8 @@ export const fields = {
   platform: textOr('linux/amd64'),
   labels: lines(),
   addPipelineData: flag(true),
+  sbom: flag(false),
+  provenance: flag(false),
 } as const;
 
 export type Raw = Values<typeof fields>;
@@ -96,6 +98,10 @@ export interface BuildInputs {
   readonly test?: TestInput;
   readonly platform: Platform;
   readonly addPipelineData: boolean;
+  /** A CycloneDX bill of materials is attached to the image. */
+  readonly sbom: boolean;
+  /** A SLSA provenance is attached to the image. */
+  readonly provenance: boolean;
 }
 
 /** Inputs of the other engine are refused: nothing that was written is left out silently. */
@@ -188,5 +194,7 @@ export function readBuildInputs(host: Host): BuildInputs {
     ...readTest(raw),
     platform: readPlatform(raw.platform),
     addPipelineData: raw.addPipelineData,
+    sbom: raw.sbom,
+    provenance: raw.provenance,
   };
 }

@@ -2,9 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chosenRegistry } from '../../src/azure/registry.ts';
 import type { Host } from '../../src/host/host.ts';
-import { type BuiltImage, buildImage } from '../../src/image/build.ts';
+import { type BuildRequest, type BuiltImage, buildImage } from '../../src/image/build.ts';
 import { imageRecord, layerTable, summaryOf } from '../../src/image/report.ts';
 import { runLabels } from '../../src/image/runLabels.ts';
+import { formatPlatform } from '../../src/oci/types.ts';
 import { formatBytes } from '../../src/report/format.ts';
 import { builderFor, clientFor, type Run } from './builder.ts';
 import { readBuildInputs } from './inputs.ts';
@@ -24,6 +25,9 @@ function announce(run: Run, image: BuiltImage): void {
   host.log.info(
     `${image.changed ? 'Pushed' : 'Unchanged, tagged again'}: ${reference} (${formatBytes(image.bytesUploaded)} uploaded, ${formatBytes(image.bytesReused)} reused)`,
   );
+  for (const { artifactType, digest } of image.documents) {
+    host.log.info(`Attached: ${artifactType} (${client.host}/${inputs.repository}@${digest})`);
+  }
   host.output('image', reference);
   host.output('imageDigest', image.digest);
   host.output('imageTags', inputs.tags.join('\n'));
@@ -35,6 +39,25 @@ function announce(run: Run, image: BuiltImage): void {
   host.attachment('model-delivery.image', `image-${image.digest.slice(7, 19)}`, imageRecord(named));
 }
 
+function wantedDocuments({ host, inputs }: Run): Pick<BuildRequest, 'documents'> {
+  const { sbom, application, platform, repository, tags, model } = inputs;
+  if (!sbom && !inputs.provenance) return {};
+  const definition = {
+    inputs: {
+      ...{
+        engine: application.engine,
+        platform: formatPlatform(platform),
+        repository,
+        tags: tags.join('\n'),
+      },
+      ...(application.engine === 'registry' ? { baseImage: application.baseImage } : {}),
+      ...(model === undefined ? {} : { modelDestination: model.destination }),
+    },
+    variable: (name: string) => host.variable(name),
+  };
+  return { documents: { sbom, ...(inputs.provenance ? { provenance: definition } : {}) } };
+}
+
 async function build(run: Run): Promise<BuiltImage> {
   const { host, inputs, client } = run;
   const { model, test } = inputs;
@@ -42,6 +65,7 @@ async function build(run: Run): Promise<BuiltImage> {
   const tested = test === undefined ? {} : { test: await imageTest(run, test) };
   return buildImage({
     ...tested,
+    ...wantedDocuments(run),
     ...{ client, repository: inputs.repository, tags: inputs.tags, created: run.created },
     builder: builderFor(run),
     settings: inputs.settings,

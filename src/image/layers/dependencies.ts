@@ -1,5 +1,6 @@
 import { mkdtemp } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { sha256OfFile } from '../../files/hash.ts';
 import { mediaTypes } from '../../oci/types.ts';
 import { downloadWheels } from '../python/pip.ts';
 import type { PythonTarget } from '../python/target.ts';
@@ -7,7 +8,7 @@ import { type InstalledWheel, openWheel } from '../python/wheel.ts';
 import { createArchive, type TarMember } from '../tar/archive.ts';
 import { compareText, folderMember, foldersOf } from '../tar/members.ts';
 import { compressTo } from './compressed.ts';
-import type { Layer } from './layer.ts';
+import type { Layer, PythonPackage } from './layer.ts';
 
 /** Where the packages are installed in the image; PYTHONPATH and PATH lead there. */
 export const packagesFolder = '/opt/python';
@@ -44,6 +45,13 @@ function titleOf(wheels: readonly string[]): string {
     : `${wheels.length} packages: ${[first, ...rest].join(', ')}`.slice(0, 120);
 }
 
+/** https://packaging.python.org/en/latest/specifications/name-normalization/ */
+async function packageOf(wheel: string, signal: AbortSignal): Promise<PythonPackage> {
+  const [name = '', version = ''] = basename(wheel).split('-');
+  const sha256 = await sha256OfFile(wheel, signal);
+  return { name: name.toLowerCase().replace(/[-_.]+/g, '-'), version, sha256 };
+}
+
 /** The layer of the Python packages, resolved anew for the image's platform and Python. */
 export async function dependenciesLayer(options: DependenciesOptions): Promise<Layer> {
   const workFolder = await mkdtemp(join(options.temporaryFolder, 'packages-'));
@@ -61,6 +69,7 @@ export async function dependenciesLayer(options: DependenciesOptions): Promise<L
       diffId: layer.diffId,
       size: layer.size,
       createdBy: `dependencies: ${title}`,
+      packages: await Promise.all(files.map((file) => packageOf(file, options.signal))),
       source: { from: 'bytes', open: layer.open },
     };
   } finally {

@@ -3,6 +3,15 @@ import type { BlobSource } from '../../oci/session.ts';
 /** What a layer is for; the log, the summary and the order in the image follow it. */
 export type LayerKind = 'base' | 'dependencies' | 'model' | 'application';
 
+/** A Python package that a layer holds. */
+export interface PythonPackage {
+  /** Normalised as the package index writes it. */
+  readonly name: string;
+  readonly version: string;
+  /** Hexadecimal SHA-256 of its wheel. */
+  readonly sha256: string;
+}
+
 /** One layer of the image that is being made. */
 export interface Layer {
   readonly kind: LayerKind;
@@ -16,6 +25,8 @@ export interface Layer {
   readonly diffId: string;
   /** Line in the image's history. */
   readonly createdBy: string;
+  /** Of a layer of dependencies, where they are known. */
+  readonly packages?: readonly PythonPackage[];
   readonly source: LayerSource;
 }
 
