@@ -15,6 +15,8 @@ export interface ContainerState {
 }
 
 export interface ContainerRequest {
+  /** Known before the container is, so that a cancelled run can remove it. */
+  readonly name: string;
   readonly image: string;
   /** The port that the application listens on. */
   readonly port: number;
@@ -28,8 +30,7 @@ export interface TrialEngine {
   has(image: string): Promise<boolean>;
   /** Pulls an image by digest; gives the engine's reason where it cannot. */
   pull(image: string, login: EngineLogin | undefined): Promise<string | undefined>;
-  /** Creates a container and starts it; gives its ID. */
-  create(container: ContainerRequest): Promise<string>;
+  create(container: ContainerRequest): Promise<void>;
   start(id: string): Promise<void>;
   state(id: string, port: number): Promise<ContainerState>;
   /** The last lines of its output. */
@@ -97,19 +98,18 @@ export function createTrialEngine(address: EngineAddress, signal: AbortSignal): 
       }
       return undefined;
     },
-    async create({ image, port }) {
-      const name = `${port}/tcp`;
+    async create({ name, image, port }) {
+      const exposed = `${port}/tcp`;
       const body = JSON.stringify({
         Image: image,
-        ExposedPorts: { [name]: {} },
+        ExposedPorts: { [exposed]: {} },
         Labels: { 'dev.model-delivery.part': 'test' },
         HostConfig: {
-          PortBindings: { [name]: [{ HostIp: host === '127.0.0.1' ? host : '', HostPort: '' }] },
+          PortBindings: { [exposed]: [{ HostIp: host === '127.0.0.1' ? host : '', HostPort: '' }] },
         },
       });
       const headers = { 'content-type': 'application/json' };
-      const response = await call('POST', '/containers/create', { headers, body });
-      return ((await response.body.json()) as { readonly Id: string }).Id;
+      await (await call('POST', `/containers/create?name=${name}`, { headers, body })).body.dump();
     },
     async start(id) {
       await (await call('POST', `/containers/${id}/start`)).body.dump();

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { DeliveryError } from '../../errors.ts';
 import type { GoldenFile } from '../../golden/golden.ts';
 import { askAll, type CaseResult } from './ask.ts';
@@ -60,16 +61,15 @@ async function runContainer(options: TrialOptions, id: string): Promise<TrialRep
 export async function runTrial(options: TrialOptions): Promise<TrialReport> {
   const { engine, image } = options;
   const wasThere = await engine.has(image);
-  const started: string[] = [];
+  const name = `model-delivery-test-${randomUUID()}`;
   try {
     await obtain(options);
-    const id = await engine.create({ image, port: options.port });
-    started.push(id);
-    return await runContainer(options, id);
+    await engine.create({ name, image, port: options.port });
+    return await runContainer(options, name);
   } finally {
     const cleanup = options.cleanup();
     // What cannot be removed must not hide how the test went.
-    for (const id of started) await cleanup.removeContainer(id).catch(() => undefined);
+    await cleanup.removeContainer(name).catch(() => undefined);
     if (!wasThere) await cleanup.removeImage(image).catch(() => undefined);
   }
 }
