@@ -62,14 +62,11 @@ export function benchFetch(options: BenchOptions): Promise<Report> {
     const models = modelCases(options);
     const bundle = await bundled(room, 'FetchModel');
     const nginx = await startNginx('autoindex on;');
-    try {
-      for (const model of models) await writeModel(nginx.folder, model);
-      const servers = [await webServer(nginx, models), await azurite(room, nginx.folder, models)];
-      const fetchers = [fetchModel(room, bundle), ...peers];
-      const sdk = await sdkFetchers(room);
-      return reportOf(await holdAll(room, { servers, models, fetchers, sdk, options }));
-    } finally {
-      await nginx.close();
-    }
+    room.atEnd(nginx.close);
+    for (const model of models) await writeModel(nginx.folder, model);
+    const servers = [await webServer(nginx, models), await azurite(room, nginx.folder, models)];
+    const fetchers = [fetchModel(room, bundle), ...peers];
+    const sdk = await sdkFetchers(room);
+    return reportOf(await holdAll(room, { servers, models, fetchers, sdk, options }));
   });
 }

@@ -8,7 +8,7 @@ import { buildah } from './buildah.ts';
 import { type Builder, counted, wireMetrics } from './builder.ts';
 import { dockers } from './docker.ts';
 import { floor } from './floor.ts';
-import { newModel, newSource, openSite, type Site, type Source } from './site.ts';
+import { checkOut, newModel, openSite, type Site, type Source } from './site.ts';
 import { buildModelImage } from './task.ts';
 
 const packages = [
@@ -44,19 +44,20 @@ function contestant(site: Site, it: Case, builder: Builder, rounds: number): Con
     async run(round) {
       const source = await it.source(round);
       if (it.isFresh) await builder.reset();
+      const work = await checkOut(site, source);
       const repository = it.isCold ? `${own}/${round}` : `${own}/${rounds - 1}`;
-      return counted(site, (): Promise<Sample> => builder.build(source, repository, 'latest'));
+      return counted(site, (): Promise<Sample> => builder.build(work, repository, 'latest'));
     },
   };
 }
 
-async function cases(site: Site, all: readonly Builder[], lower: Builder): Promise<Case[]> {
+async function cases(site: Site, all: readonly Builder[], lower: Builder, rounds: number): Promise<Case[]> {
   const model = await newModel(site, '1.0');
-  const first = await newSource(site, model, 'first');
-  const code = (name: string) => each((round) => newSource(site, model, `${name}-${round}`));
-  const changed = async (round: number) =>
-    newSource(site, await newModel(site, `2.${round}`), `model-${round}`);
-  const constant = async (): Promise<Source> => first;
+  const code = (name: string) => async (round: number) => ({ model, version: `${name}-${round}` });
+  // The application stays as the case before left it.
+  const version = `fresh-${rounds - 1}`;
+  const changed = each(async (round) => ({ model: await newModel(site, `2.${round}`), version }));
+  const constant = async (): Promise<Source> => ({ model, version: 'first' });
   return [
     {
       title: 'Cold: nothing in the repository, fresh agent',
@@ -78,7 +79,7 @@ async function cases(site: Site, all: readonly Builder[], lower: Builder): Promi
       source: code('fresh'),
       builders: all,
     },
-    { title: 'Model changed, same agent', isFresh: false, source: each(changed), builders: [...all, lower] },
+    { title: 'Model changed, same agent', isFresh: false, source: changed, builders: [...all, lower] },
   ];
 }
 
@@ -87,21 +88,17 @@ async function holdAll(site: Site, options: BenchOptions): Promise<Outcome[]> {
   const lower = await floor(site);
   const rounds = options.rounds ?? 3;
   const metrics = [usage.time, usage.cpu, usage.peak, wireMetrics.sent, wireMetrics.received];
-  try {
-    const outcomes: Outcome[] = [];
-    for (const it of await cases(site, all, lower)) {
-      if (!isWanted(options, it.title)) continue;
-      outcomes.push(
-        await hold(site.room.context, {
-          ...{ title: it.title, metrics, rounds },
-          contestants: it.builders.map((builder) => contestant(site, it, builder, rounds)),
-        }),
-      );
-    }
-    return outcomes;
-  } finally {
-    for (const builder of [...all, lower]) await builder.close();
+  const outcomes: Outcome[] = [];
+  for (const it of await cases(site, all, lower, rounds)) {
+    if (!isWanted(options, it.title)) continue;
+    outcomes.push(
+      await hold(site.room.context, {
+        ...{ title: it.title, metrics, rounds },
+        contestants: it.builders.map((builder) => contestant(site, it, builder, rounds)),
+      }),
+    );
   }
+  return outcomes;
 }
 
 /** BuildModelImage beside docker, BuildKit and buildah: a small application and a random model of 1 GiB. */
@@ -109,10 +106,6 @@ export function benchImage(options: BenchOptions): Promise<Report> {
   return withRoom(options, async (room) => {
     await ensureSystemPackages(room.context, packages);
     const site = await openSite(room, scaled(2 ** 30, options));
-    try {
-      return reportOf(await holdAll(site, options));
-    } finally {
-      await site.wire.close();
-    }
+    return reportOf(await holdAll(site, options));
   });
 }

@@ -26,6 +26,7 @@ export async function buildah(site: Site): Promise<Builder> {
     await rm(root, { recursive: true, force: true });
     await rm(join(folder, 'run'), { recursive: true, force: true });
   };
+  site.room.atEnd(clear);
   return {
     name: 'buildah build, push',
     async build({ context }, repository, tag) {
@@ -38,6 +39,5 @@ export async function buildah(site: Site): Promise<Builder> {
       return sample;
     },
     reset: clear,
-    close: clear,
   };
 }

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Metric, Sample } from '../report.ts';
-import type { Site, Source } from './site.ts';
+import type { Checkout, Site } from './site.ts';
 
 /** Bytes through the registry's front door. */
 export const wireMetrics = {
@@ -15,9 +15,7 @@ export interface Builder {
   /** Makes the agent a fresh one: no image, layer or cache of earlier builds. */
   readonly reset: () => Promise<void>;
   /** Builds and pushes as `<repository>:<tag>`; the sample is without the bytes on the wire. */
-  readonly build: (source: Source, repository: string, tag: string) => Promise<Sample>;
-  /** Takes away what {@link reset} or a build has made. */
-  readonly close: () => Promise<void>;
+  readonly build: (source: Checkout, repository: string, tag: string) => Promise<Sample>;
 }
 
 /** Runs a build and adds what it sent and received. */

@@ -22,6 +22,7 @@ async function docker(site: Site, name: string, kit: '0' | '1'): Promise<Builder
     socket = undefined;
     await stopServices(context);
   };
+  site.room.atEnd(stop);
   return {
     name,
     async build(source, repository, tag) {
@@ -36,7 +37,6 @@ async function docker(site: Site, name: string, kit: '0' | '1'): Promise<Builder
       await stop();
       socket = (await startServices(context, ['docker'])).docker?.socket;
     },
-    close: stop,
   };
 }
 

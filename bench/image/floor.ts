@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { measure } from '../measure.ts';
 import type { Builder } from './builder.ts';
@@ -31,6 +31,5 @@ export async function floor({ room, registry }: Site): Promise<Builder> {
       return sample;
     },
     reset: async () => undefined,
-    close: () => rm(config, { force: true }),
   };
 }

@@ -1,4 +1,4 @@
-import { copyFile, link, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureBaseImage } from '../../local/baseimage/index.ts';
 import type { RegistryEndpoint, StorageEndpoint } from '../../local/lib/endpoints.ts';
@@ -27,6 +27,14 @@ export interface Site {
 
 /** Application and model of one build. */
 export interface Source {
+  /** Folder of a {@link newModel}. */
+  readonly model: string;
+  /** Of the application. */
+  readonly version: string;
+}
+
+/** A source as it lies on the agent. */
+export interface Checkout {
   /** Has `Dockerfile`, `app` and `model`. */
   readonly context: string;
   /** FetchModel's lock of the model. */
@@ -40,6 +48,7 @@ export async function openSite(room: Room, modelBytes: number): Promise<Site> {
   if (registry === undefined || storage === undefined) throw new Error('The local services did not start.');
   const { hostname, port } = new URL(registry.url);
   const wire = await startWire(hostname, Number(port));
+  room.atEnd(wire.close);
   const host = `127.0.0.1:${wire.port}`;
   const counted = { ...registry, host, url: `http://${host}` };
   const { reference } = await ensureBaseImage(room.context, counted);
@@ -62,31 +71,26 @@ export async function newModel({ room, storage, modelBytes }: Site, version: str
   return folder;
 }
 
-const program = (version: string): string => `VERSION = '${version}'\n`;
+/** Writes a file unless it is so already: a checkout leaves alone what did not change. */
+async function put(file: string, content: string): Promise<void> {
+  const present = await readFile(file, 'utf8').catch(() => undefined);
+  if (present !== content) await writeFile(file, content);
+}
 
-/** Lays out what is built: a small application of the given version beside a model of {@link newModel}. */
-export async function newSource(site: Site, model: string, version: string): Promise<Source> {
-  const context = join(site.room.folder, 'sources', version);
+/** Puts a source where the agent always has it: builders recognise folders by their path. */
+export async function checkOut({ room, base }: Site, { model, version }: Source): Promise<Checkout> {
+  const context = join(room.folder, 'work');
   await mkdir(join(context, 'app'), { recursive: true });
-  await mkdir(join(context, 'model'));
-  await writeFile(join(context, 'app', 'app.py'), program(version));
-  await writeFile(join(context, 'app', 'scoring.py'), '# unchanged\n'.repeat(1000));
-  const steps = [
-    `FROM ${site.base}`,
-    'COPY model /app/model',
-    'COPY app /app',
-    'CMD ["python3", "/app/app.py"]',
-  ];
-  await writeFile(join(context, 'Dockerfile'), `${steps.join('\n')}\n`);
-  for (const file of await readdir(model)) {
-    const target = join(context, 'model', file);
-    // Without a second gigabyte where the file system can.
-    if (!file.startsWith('.'))
-      await link(join(model, file), target).catch(() => copyFile(join(model, file), target));
+  await put(join(context, 'app', 'app.py'), `VERSION = '${version}'\n`);
+  await put(join(context, 'app', 'scoring.py'), '# unchanged\n'.repeat(1000));
+  const steps = [`FROM ${base}`, 'COPY model /app/model', 'COPY app /app', 'CMD ["python3", "/app/app.py"]'];
+  await put(join(context, 'Dockerfile'), `${steps.join('\n')}\n`);
+  const folder = join(context, 'model');
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder);
+  for (const file of ['weights.bin', 'model.lock.json']) {
+    // The same file under a second name, not a second gigabyte.
+    await link(join(model, file), join(folder, file));
   }
-  return {
-    context,
-    lock: join(model, 'model.lock.json'),
-    modelFile: join(model, 'weights.bin'),
-  };
+  return { context, lock: join(folder, 'model.lock.json'), modelFile: join(folder, 'weights.bin') };
 }

@@ -32,6 +32,5 @@ export async function buildModelImage({ room, registry, base }: Site): Promise<B
       return sample;
     },
     reset: async () => undefined,
-    close: async () => undefined,
   };
 }

@@ -11,7 +11,7 @@ export interface Traffic {
 export interface Wire {
   readonly port: number;
   traffic(): Traffic;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Starts the proxy on a port of its own; it changes nothing of what passes. */
@@ -45,7 +45,7 @@ export async function startWire(host: string, port: number): Promise<Wire> {
   return {
     port: (server.address() as AddressInfo).port,
     traffic: () => ({ sent, received }),
-    async close() {
+    close: async () => {
       for (const socket of open) socket.destroy();
       server.close();
       await once(server, 'close');
