@@ -3,9 +3,12 @@ import { join, resolve } from 'node:path';
 import Mocha from 'mocha';
 import { packageExtension } from '../build/package.ts';
 import { checkCommand } from '../local/commands/check.ts';
-import { createContext, repositoryRoot } from '../local/lib/context.ts';
+import { createContext, type LocalContext, repositoryRoot } from '../local/lib/context.ts';
+import { startServices } from '../local/services/index.ts';
 import { ensureSystemPackages, systemPackages } from '../local/services/packages.ts';
-import { stopTestServices } from './support/services.ts';
+import { ensureNode } from '../local/toolchain/node.ts';
+import { versitygwBinary } from '../local/toolchain/versitygw.ts';
+import { stopTestServices, testContext } from './support/services.ts';
 
 /** From what needs least to what needs most: the first failure is found soonest. */
 const groups = ['unit', 'contract', 'integration', 'e2e'] as const;
@@ -32,6 +35,15 @@ function emptyStats(): Mocha.Stats {
   return { suites: 0, tests: 0, passes: 0, pending: 0, failures: 1 };
 }
 
+/** Builds and starts at once what single tests would build within their time-outs on a new machine. */
+async function prepare(context: LocalContext): Promise<void> {
+  await ensureNode(context, 20);
+  await ensureNode(context, 24);
+  const test = await testContext();
+  await startServices({ ...test, say: context.say }, ['storage', 'registry', 'cluster']);
+  await versitygwBinary(context);
+}
+
 /**
  * `npm test`: checks, packages, starts what the tests need, runs them all and stops everything.
  * `npm test -- PLACE…` runs the tests below these files or folders only; `--grep TEXT` those with such titles.
@@ -44,6 +56,7 @@ async function runTests(args: string[]): Promise<number> {
   await ensureSystemPackages(context, systemPackages);
   const clean = !everything || (await checkCommand([])) === 0;
   await packageExtension(context.say);
+  if (everything) await prepare(context);
   const places = args.length > 0 ? args : groups.map((group) => join('tests', group));
   const stats = await runMocha(places.flatMap(testFiles), grep).finally(stopTestServices);
   const failures = stats.failures + (clean ? 0 : 1);

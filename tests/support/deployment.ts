@@ -102,6 +102,19 @@ async function askOnce(url: string, dispatcher: Agent): Promise<string> {
   return text;
 }
 
+/** Waits until users get this answer: the nodes' proxies follow a change within a second or two. */
+export async function usersGet(url: string, answer: string): Promise<void> {
+  const dispatcher = new Agent({ pipelining: 0 });
+  try {
+    for (let left = 200; (await askOnce(url, dispatcher)) !== answer; left -= 1) {
+      if (left === 0) throw new Error(`${url} never answered '${answer}'`);
+      await sleep(50);
+    }
+  } finally {
+    await dispatcher.destroy();
+  }
+}
+
 /** Asks `url` again and again, each time by a new connection, while `work` runs. */
 export async function whileUsersAsk<T>(
   url: string,
