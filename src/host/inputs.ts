@@ -15,7 +15,8 @@ export interface Field<T> {
 export type Fields = Readonly<Record<string, Field<unknown>>>;
 export type Values<F extends Fields> = { readonly [K in keyof F]: F[K] extends Field<infer T> ? T : never };
 
-function invalid(name: string, problem: string, remedy: string): DeliveryError {
+/** The error for an input whose value is wrong: `problem` goes on from "Input 'x' ", without a full stop. */
+export function invalidInput(name: string, problem: string, remedy: string): DeliveryError {
   return new DeliveryError({
     code: 'INPUT_INVALID',
     side: 'input',
@@ -56,7 +57,7 @@ export function flag(defaultValue: boolean): Field<boolean> {
     read: (host, name) => {
       const value = (host.input(name) ?? String(defaultValue)).toLowerCase();
       if (value === 'true' || value === 'false') return value === 'true';
-      throw invalid(name, `is '${value}'`, "Write 'true' or 'false'.");
+      throw invalidInput(name, `is '${value}'`, "Write 'true' or 'false'.");
     },
   };
 }
@@ -74,7 +75,7 @@ export function choice<const O extends readonly string[]>(
       const value = host.input(name) ?? defaultValue;
       const found = options.find((option) => option.toLowerCase() === value.toLowerCase());
       if (found !== undefined) return found;
-      throw invalid(name, `is '${value}'`, `Choose one of: ${options.join(', ')}.`);
+      throw invalidInput(name, `is '${value}'`, `Choose one of: ${options.join(', ')}.`);
     },
   };
 }
@@ -93,7 +94,7 @@ export function integer(bounds: {
       const raw = host.input(name) ?? String(bounds.defaultValue);
       const value = Number(raw);
       if (Number.isInteger(value) && value >= bounds.min && value <= bounds.max) return value;
-      throw invalid(
+      throw invalidInput(
         name,
         `is '${raw}'`,
         `Write a whole number of ${bounds.unit} from ${bounds.min} to ${bounds.max}.`,

@@ -1,10 +1,10 @@
 import { DeliveryError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { annotations } from '../image/annotations.ts';
-import { defaultDestination } from '../image/model/deliver.ts';
+import { defaultDestination, modelKey } from '../image/model/deliver.ts';
 import { partTag } from '../image/parts.ts';
 import type { RegistryClient } from '../oci/client.ts';
-import { digestOf, type StoredManifest } from '../oci/documents.ts';
+import type { StoredManifest } from '../oci/documents.ts';
 import { parseReference, registryUrlOf, wantedVersion } from '../oci/reference.ts';
 import { shortDigest } from '../report/format.ts';
 import type { ModelVolume } from './modelVolume.ts';
@@ -64,9 +64,7 @@ async function named(reference: string, image: ResolvedImage, host: Host): Promi
 function keysOf(notes: Notes): string[] {
   const path = notes[annotations.modelPath] ?? defaultDestination;
   const identities = [notes[annotations.modelFingerprint], notes[annotations.modelDigest]];
-  return identities
-    .filter((identity) => identity !== undefined)
-    .map((identity) => (path === defaultDestination ? identity : digestOf(`${identity}\n${path}`)));
+  return identities.filter((identity) => identity !== undefined).map((identity) => modelKey(identity, path));
 }
 
 async function besideImage(image: ResolvedImage, host: Host): Promise<ModelImage> {

@@ -1,20 +1,11 @@
 import semver from 'semver';
-import { DeliveryError } from '../../src/errors.ts';
-
-function invalid(name: string, problem: string, remedy: string): DeliveryError {
-  return new DeliveryError({
-    code: 'INPUT_INVALID',
-    side: 'input',
-    message: `Input '${name}' ${problem}.`,
-    remedy,
-  });
-}
+import { invalidInput } from '../../src/host/inputs.ts';
 
 /** A secret that the agent has filled in: it leaves `$(name)` as it is where the variable does not exist. */
 export function checkedSecret(value: string, name: string): string {
   const variable = /^\$\(([^)]+)\)$/.exec(value)?.[1];
   if (variable === undefined) return value;
-  throw invalid(
+  throw invalidInput(
     name,
     `names the variable '${variable}', which this run does not have`,
     `Define the secret variable '${variable}' (or link its variable group), and authorise this pipeline for it.`,
@@ -25,7 +16,7 @@ export function checkedSecret(value: string, name: string): string {
 export function checkedModel(value: string): string {
   const model = value.replace(/^\/+|\/+$/g, '');
   if (model !== '' && !model.includes('//')) return model;
-  throw invalid(
+  throw invalidInput(
     'model',
     `is '${value}'`,
     "Write the model's path in the container, for example 'risk/credit'.",
@@ -36,14 +27,14 @@ export function checkedModel(value: string): string {
 export function checkedVersion(value: string): string {
   const version = value.replace(/\/+$/, '');
   if (version !== '' && !version.includes('/')) return version;
-  throw invalid('version', `is '${value}'`, "Write one version's name, without a slash.");
+  throw invalidInput('version', `is '${value}'`, "Write one version's name, without a slash.");
 }
 
 /** The pointer's path below the model. */
 export function checkedPointer(value: string): string {
   const file = value.replace(/^\/+/, '');
   if (file !== '' && !file.endsWith('/')) return file;
-  throw invalid(
+  throw invalidInput(
     'pointerFile',
     `is '${value}'`,
     "Write a file's path below the model, for example 'latest.json'.",
@@ -53,7 +44,7 @@ export function checkedPointer(value: string): string {
 /** A range of semantic versions. https://github.com/npm/node-semver#ranges */
 export function checkedRange(value: string): string {
   if (semver.validRange(value) !== null) return value;
-  throw invalid(
+  throw invalidInput(
     'version',
     `is '${value}'`,
     "Write a range of semantic versions, for example '^2.1' or '>=1.4 <2'.",
@@ -64,7 +55,7 @@ export function checkedRange(value: string): string {
 export function checkedDigest(value: string): string {
   const hex = /^(?:sha256:)?([0-9a-f]{64})$/i.exec(value)?.[1];
   if (hex !== undefined) return `sha256:${hex.toLowerCase()}`;
-  throw invalid(
+  throw invalidInput(
     'expectedDigest',
     `is '${value}'`,
     "Write 'sha256:' and 64 hexadecimal digits, as output modelDigest gives them.",

@@ -37,9 +37,8 @@ const atOnce = 4;
 const emptySha256 = digestOf('').slice('sha256:'.length);
 
 /** Another destination means other archives, so another key; the usual one keeps the model's own identity. */
-function partName(identity: string, destination: string): PartName {
-  const key = destination === defaultDestination ? identity : digestOf(`${identity}\n${destination}`);
-  return { kind: 'model', key };
+export function modelKey(identity: string, destination: string): string {
+  return destination === defaultDestination ? identity : digestOf(`${identity}\n${destination}`);
 }
 
 function partNames(
@@ -48,7 +47,7 @@ function partNames(
   destination: string,
 ): readonly PartName[] {
   const identities = new Set([fingerprint, ...(digest === undefined ? [] : [digest])]);
-  return [...identities].map((identity) => partName(identity, destination));
+  return [...identities].map((identity) => ({ kind: 'model', key: modelKey(identity, destination) }));
 }
 
 interface SentLayer {

@@ -1,5 +1,5 @@
 import type { Identity } from '../../azure/signIn.ts';
-import { DeliveryError } from '../../errors.ts';
+import { invalidInput } from '../../host/inputs.ts';
 
 /** How requests to the storage account are authorised. */
 export type AzureBlobCredential =
@@ -16,19 +16,10 @@ export interface AzureBlobLocation {
   readonly credential: AzureBlobCredential;
 }
 
-function invalid(input: string, problem: string, remedy: string): DeliveryError {
-  return new DeliveryError({
-    code: 'INPUT_INVALID',
-    side: 'input',
-    message: `Input '${input}' ${problem}.`,
-    remedy,
-  });
-}
-
 /** A cloud's endpoint of an account; the public cloud's without suffix. https://learn.microsoft.com/azure/storage/common/storage-account-overview */
 export function accountEndpoint(account: string, suffix = 'core.windows.net'): string {
   if (/^[a-z0-9]{3,24}$/.test(account)) return `https://${account}.blob.${suffix}`;
-  throw invalid(
+  throw invalidInput(
     'storageAccount',
     `is '${account}'`,
     "Write the storage account's name only: 3 to 24 lower-case letters and digits, no URL.",
@@ -39,10 +30,18 @@ export function accountEndpoint(account: string, suffix = 'core.windows.net'): s
 export function checkedEndpoint(value: string, input: string): string {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw invalid(input, 'is not an http(s) URL', 'Write for example https://account.blob.core.windows.net.');
+    throw invalidInput(
+      input,
+      'is not an http(s) URL',
+      'Write for example https://account.blob.core.windows.net.',
+    );
   }
   if (url.search !== '' || url.hash !== '' || url.username !== '' || url.password !== '') {
-    throw invalid(input, 'carries a query or a user name', "Write the URL alone, and the SAS in 'sasToken'.");
+    throw invalidInput(
+      input,
+      'carries a query or a user name',
+      "Write the URL alone, and the SAS in 'sasToken'.",
+    );
   }
   return url.toString().replace(/\/+$/, '');
 }
@@ -50,7 +49,7 @@ export function checkedEndpoint(value: string, input: string): string {
 /** A container name by the service's rules. https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata */
 export function checkedContainer(value: string): string {
   if (/^(\$root|\$web|(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9])$/.test(value)) return value;
-  throw invalid(
+  throw invalidInput(
     'container',
     `is '${value}'`,
     'Container names have 3 to 63 lower-case letters, digits and single hyphens.',
@@ -67,7 +66,7 @@ export function accountOf(endpoint: string): string {
 /** A storage account key, which is Base64 of 64 bytes; anything else would only end as "wrong key". */
 export function checkedKey(value: string, input: string): string {
   if (/^[A-Za-z0-9+/]{20,}={0,2}$/.test(value)) return value;
-  throw invalid(
+  throw invalidInput(
     input,
     'does not hold an account key',
     "Copy 'key1' or 'key2' of the storage account's access keys into a secret variable, and pass that variable.",
@@ -78,7 +77,7 @@ export function checkedKey(value: string, input: string): string {
 export function checkedSas(value: string, input: string): string {
   const token = value.replace(/^\?/, '');
   if (!token.includes('://') && new URLSearchParams(token).has('sig')) return token;
-  throw invalid(
+  throw invalidInput(
     input,
     'is not a SAS token',
     "Paste the token alone: it starts with 'sv=' or 'sp=' and has 'sig='.",

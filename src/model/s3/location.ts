@@ -1,5 +1,6 @@
 import { DeliveryError } from '../../errors.ts';
 import type { ServiceConnection } from '../../host/host.ts';
+import { invalidInput } from '../../host/inputs.ts';
 
 /** Keys of an IAM user, or of a session when there is a token. */
 export interface S3Credentials {
@@ -22,19 +23,10 @@ export interface S3Location {
   readonly credentials?: S3Credentials;
 }
 
-function invalid(input: string, problem: string, remedy: string): DeliveryError {
-  return new DeliveryError({
-    code: 'INPUT_INVALID',
-    side: 'input',
-    message: `Input '${input}' ${problem}.`,
-    remedy,
-  });
-}
-
 /** A bucket name by S3's rules. https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html */
 export function checkedBucket(value: string): string {
   if (/^(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(value)) return value;
-  throw invalid(
+  throw invalidInput(
     'bucket',
     `is '${value}'`,
     'Write the name alone, no URL: 3 to 63 lower-case letters, digits, periods and hyphens.',
@@ -44,17 +36,17 @@ export function checkedBucket(value: string): string {
 /** A region's name, for example `eu-central-1`. */
 export function checkedRegion(value: string): string {
   if (/^[a-z0-9][a-z0-9-]{0,62}$/.test(value)) return value;
-  throw invalid('region', `is '${value}'`, "Write a region's name, for example 'eu-central-1'.");
+  throw invalidInput('region', `is '${value}'`, "Write a region's name, for example 'eu-central-1'.");
 }
 
 /** The address of an S3 service as the user wrote it, checked; never shown, since it may carry what it must not. */
 export function checkedS3Endpoint(value: string, input: string): string {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw invalid(input, 'is not an http(s) URL', 'Write for example https://minio.example.com:9000.');
+    throw invalidInput(input, 'is not an http(s) URL', 'Write for example https://minio.example.com:9000.');
   }
   if (url.search !== '' || url.hash !== '' || url.username !== '' || url.password !== '') {
-    throw invalid(
+    throw invalidInput(
       input,
       'carries a query or a user name',
       'Write the URL alone; keys belong into the service connection.',
