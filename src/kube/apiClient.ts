@@ -93,7 +93,10 @@ function reads(transport: Transport, paths: Paths): Pick<KubeClient, 'get' | 'li
   };
 }
 
-function writes(transport: Transport, paths: Paths): Pick<KubeClient, 'apply' | 'create' | 'remove'> {
+function writes(
+  transport: Transport,
+  paths: Paths,
+): Pick<KubeClient, 'apply' | 'create' | 'update' | 'remove'> {
   return {
     async apply(object, options, signal) {
       const ref = refOf(object);
@@ -122,6 +125,12 @@ function writes(transport: Transport, paths: Paths): Pick<KubeClient, 'apply' | 
       const path = await paths.ofCollection(ref, signal);
       const call = { verb: 'create', what: describe(ref) };
       return (await transport.json({ call, method: 'POST', path, body: object, signal })) as KubeObject;
+    },
+    async update(object, signal) {
+      const ref = refOf(object);
+      const path = await paths.of(ref, signal);
+      const call = { verb: 'update', what: describe(ref) };
+      return (await transport.json({ call, method: 'PUT', path, body: object, signal })) as KubeObject;
     },
     async remove(ref, { propagation, withoutGrace, uid }, signal) {
       const path = await paths.of(ref, signal);

@@ -72,6 +72,8 @@ export interface KubeClient {
   watch(collection: Collection, resourceVersion: string, signal: AbortSignal): AsyncGenerator<WatchEvent>;
   /** Server-side apply; gives the object as it then is (or would be). */
   apply(object: KubeObject, options: ApplyOptions, signal: AbortSignal): Promise<KubeObject>;
+  /** Replaces the object if it still has the given resourceVersion; else 409. */
+  update(object: KubeObject, signal: AbortSignal): Promise<KubeObject>;
   create(object: KubeObject, signal: AbortSignal): Promise<KubeObject>;
   /** Asks for the object's removal; one that is gone already is no error. */
   remove(ref: ObjectRef, options: RemoveOptions, signal: AbortSignal): Promise<void>;

@@ -65,6 +65,7 @@ export const fields = {
   rollbackOnFailure: flag(true),
   removeOnFailure: flag(false),
   prune: flag(false),
+  concurrency: choice(['wait', 'fail'], 'wait'),
   modelDelivery: choice(['baked', 'imageVolume'], 'baked'),
   modelImage: text(),
   forceConflicts: flag(false),
@@ -93,6 +94,8 @@ export interface DeployInputs {
   readonly rolloutTimeoutMs: number;
   readonly rollbackOnFailure: boolean;
   readonly removeOnFailure: boolean;
+  /** What to do while another release of the same application is under way. */
+  readonly concurrency: 'wait' | 'fail';
   /** Removes what left the manifests since a run that recorded it. */
   readonly prune: boolean;
   /** How the model comes into the pods; `image` names its own image where that is not found by the application's. */
@@ -183,6 +186,7 @@ export function readDeployInputs(host: Host): DeployInputs {
     rollbackOnFailure: raw.rollbackOnFailure,
     removeOnFailure: raw.removeOnFailure,
     prune: raw.prune,
+    concurrency: raw.concurrency,
     modelDelivery: {
       kind: raw.modelDelivery,
       ...(raw.modelImage === undefined ? {} : { image: raw.modelImage }),

@@ -31,7 +31,7 @@ export interface Plan {
 }
 
 /** The release's name: that of the workload that runs the image. */
-function releaseOf(changes: Changes): string {
+export function releaseOf(changes: Changes): string {
   return changes.find((change) => change.manifest.runsImage)?.planned.metadata.name ?? 'release';
 }
 

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Host } from '../../src/host/host.ts';
 import type { Address } from '../../src/kube/address.ts';
 import { createClient } from '../../src/kube/apiClient.ts';
@@ -11,6 +12,7 @@ import {
 } from '../../src/kube/deploymentReport.ts';
 import { reach } from '../../src/kube/endpoint.ts';
 import { inventoryRights, prune, recordInventory } from '../../src/kube/inventory.ts';
+import { type HeldLease, holdLease } from '../../src/kube/lease.ts';
 import { identity, type KubeObject, type ObjectRef, refOf } from '../../src/kube/objects.ts';
 import { preflight, type Right } from '../../src/kube/preflight.ts';
 import { type ReleaseOptions, type ReleaseOutcome, release } from '../../src/kube/release.ts';
@@ -23,7 +25,7 @@ import { containersOf, podTemplate } from '../../src/kube/workload.ts';
 import { formatSeconds } from '../../src/report/format.ts';
 import { type DeployInputs, readDeployInputs } from './inputs.ts';
 
-import { makePlan, type Plan } from './plan.ts';
+import { makePlan, type Plan, releaseOf } from './plan.ts';
 
 function portOf(workload: KubeObject, image: string, otherwise: number): number {
   const containers = containersOf(podTemplate(workload)?.spec);
@@ -144,6 +146,20 @@ function publish(document: DeploymentDocument, host: Host): void {
   host.output('revision', document.revision);
 }
 
+async function openLease(
+  made: Plan,
+  inputs: DeployInputs,
+  client: KubeClient,
+  host: Host,
+): Promise<HeldLease | undefined> {
+  const { pipeline = 'a run', run = '' } = made.trace;
+  const { concurrency, rolloutTimeoutMs: timeoutMs } = inputs;
+  const holder = `${pipeline} ${run} (${randomBytes(4).toString('hex')})`;
+  const { namespace } = made;
+  const common = { client, log: host.log, signal: host.cancelled, namespace, holder };
+  return holdLease({ ...common, release: releaseOf(made.changes), concurrency, timeoutMs });
+}
+
 async function deploy(
   client: KubeClient,
   inputs: DeployInputs,
@@ -157,6 +173,23 @@ async function deploy(
     host.log.info("Nothing was changed, as 'dryRun: true' asks.");
     return;
   }
+  const lease = made.isChanged ? await openLease(made, inputs, client, host) : undefined;
+  try {
+    const current = lease?.waited === true ? await makePlan(client, inputs, namespace, host) : made;
+    await finish(current, inputs, client, host, started);
+  } finally {
+    await lease?.end();
+  }
+}
+
+/** Releases what was planned, publishes what became of it, and fails with it. */
+async function finish(
+  made: Plan,
+  inputs: DeployInputs,
+  client: KubeClient,
+  host: Host,
+  started: number,
+): Promise<void> {
   const outcome = await carryOut(made, inputs, client, host);
   const document = documentOf(made, outcome);
   const seconds = (performance.now() - started) / 1000;

@@ -7,6 +7,7 @@ import { request } from 'undici';
 import type { RegistryEndpoint } from '../../local/lib/endpoints.ts';
 import { DeliveryError } from '../../src/errors.ts';
 import type { KubeObject } from '../../src/kube/objects.ts';
+import { restorable } from '../../src/kube/plan.ts';
 import { watchUntil } from '../../src/kube/watchUntil.ts';
 import {
   type Run,
@@ -251,14 +252,44 @@ describe('DeployToAks on a real cluster', function () {
     });
 
     it('that another release replaces meanwhile is not brought back over it', async () => {
+      succeeded(await deploy({ tagFilter: '^9$' }));
+      const snapshot = await deployment();
       const first = deploy({ tagFilter: 'unready' });
-      await sleep(1500);
-      const second = succeeded(await deploy({ tagFilter: '^9$' }));
-      assert.equal(second.said.outputs.get('changed'), 'true');
+      await sleep(2500);
+      // A release by another way, which knows no lease.
+      const other = restorable(snapshot, snapshot);
+      await namespace.client.apply(other, { dryRun: false, force: true }, soon());
       const run = failed(await first, 'ROLLOUT_SUPERSEDED');
       assert.equal(run.said.outputs.get('rolledBack'), 'false');
       const again = succeeded(await deploy({ tagFilter: '^9$' }));
       assert.equal(again.said.outputs.get('changed'), 'false', again.log);
+    });
+
+    it('is brought back before a second release, which waits for it or fails as asked', async () => {
+      const first = deploy({ tagFilter: 'unready', rolloutTimeout: '8' });
+      await sleep(1500);
+      const second = deploy({ tagFilter: '^10$' });
+      const third = failed(await deploy({ tagFilter: '^10$', concurrency: 'fail' }), 'RELEASE_IN_PROGRESS');
+      assert.match(third.error?.message ?? '', /by nightly 20260105\.1/);
+      assert.equal(failed(await first, 'ROLLOUT_TIMEOUT').said.outputs.get('rolledBack'), 'true');
+      const run = succeeded(await second);
+      assert.match(run.log, /Another release is under way/);
+      assert.equal(run.said.outputs.get('deployedImage'), reference(0));
+      succeeded(await deploy({ tagFilter: '^9$' }));
+    });
+
+    it('of a run that was killed keeps nobody out for long', async () => {
+      const place = { name: 'model-delivery-web', namespace: namespace.name };
+      const ref = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', ...place };
+      const lease = await namespace.client.get(ref, soon());
+      assert.ok(lease);
+      await namespace.client.update(
+        { ...lease, spec: { holderIdentity: 'a killed run', leaseDurationSeconds: 3 } },
+        soon(),
+      );
+      const run = succeeded(await deploy({ tagFilter: '^10$' }));
+      assert.match(run.log, /a killed run has not renewed/);
+      succeeded(await deploy({ tagFilter: '^9$' }));
     });
 
     it('is taken back when the task is cancelled', async () => {
