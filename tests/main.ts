@@ -22,10 +22,15 @@ function testFiles(place: string): string[] {
     .map((file) => join(path, file));
 }
 
+/** Two files at a time: most of a file's time goes by while a service, a rollout or a time limit is waited for. */
+const jobs = 2;
+
 async function runMocha(files: readonly string[], grep: string | undefined): Promise<Mocha.Stats> {
-  const mocha = new Mocha({ timeout: 30_000, forbidOnly: true, forbidPending: true, ...(grep && { grep }) });
+  const parallel = files.length > 1;
+  const limits = { timeout: 30_000, forbidOnly: true, forbidPending: true };
+  const mocha = new Mocha({ ...limits, parallel, jobs, ...(grep && { grep }) });
   for (const file of files) mocha.addFile(file);
-  await mocha.loadFilesAsync();
+  if (!parallel) await mocha.loadFilesAsync();
   return new Promise((done) => {
     const runner = mocha.run(() => done(runner.stats ?? emptyStats()));
   });

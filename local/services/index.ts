@@ -6,6 +6,7 @@ import { ensureNetwork } from '../cluster/network.ts';
 import { clusterPackages } from '../cluster/packages.ts';
 import type { LocalContext } from '../lib/context.ts';
 import type { ClusterEndpoint, RegistryEndpoint } from '../lib/endpoints.ts';
+import { withLock } from '../toolchain/lock.ts';
 import { registryBinary } from '../toolchain/registry.ts';
 import { versitygwBinary } from '../toolchain/versitygw.ts';
 import { startDocker, stopDocker } from './docker.ts';
@@ -87,9 +88,12 @@ export async function startServices(
   parts: readonly ServicePart[],
 ): Promise<LocalServices> {
   await mkdir(context.logFolder, { recursive: true });
-  const services = await startEach(context, new Set(parts));
-  await writeEndpoints(context, { ...(await readEndpoints(context)), ...services });
-  return services;
+  const waiting = (): void => context.say('Waiting for another run that starts services here …');
+  return withLock(join(context.stateFolder, 'services.lock'), waiting, async () => {
+    const services = await startEach(context, new Set(parts));
+    await writeEndpoints(context, { ...(await readEndpoints(context)), ...services });
+    return services;
+  });
 }
 
 /** Ends every service of this context and removes its data; logs stay. Works after any of them was killed. */
