@@ -8,6 +8,8 @@ export interface ManagedCluster {
   readonly resourceGroup: string;
   readonly name: string;
   readonly userKubeconfig: string;
+  /** The same by the public name of a private cluster's API server, where it has one. */
+  readonly publicKubeconfig?: string;
   readonly adminKubeconfig: string;
   readonly localAccountsDisabled: boolean;
   /** Object ids with the Cluster User Role. */
@@ -58,7 +60,8 @@ function versionRefusal(version: string | null): Answer | undefined {
 type Same = (a: string, b: string) => boolean;
 const same: Same = (a, b) => a.toLowerCase() === b.toLowerCase();
 
-function credentialOf(cluster: ManagedCluster, kind: string, objectId: string, path: string): Answer {
+function credentialOf(cluster: ManagedCluster, kind: string, objectId: string, request: Asked): Answer {
+  const path = request.url.pathname;
   const admin = kind.toLowerCase() === 'admin';
   const action = `Microsoft.ContainerService/managedClusters/listCluster${kind}Credential/action`;
   if (!(admin ? cluster.admins : [...cluster.users, ...cluster.admins]).includes(objectId)) {
@@ -73,7 +76,12 @@ function credentialOf(cluster: ManagedCluster, kind: string, objectId: string, p
       'Getting static credential is not allowed because this cluster is set to disable local accounts.';
     return refused(400, 'BadRequest', message);
   }
-  const text = admin ? cluster.adminKubeconfig : cluster.userKubeconfig;
+  const isPublic = request.url.searchParams.get('server-fqdn') === 'public';
+  if (isPublic && cluster.publicKubeconfig === undefined) {
+    return refused(400, 'BadRequest', 'Public FQDN is not enabled for this cluster.');
+  }
+  const user = isPublic ? (cluster.publicKubeconfig ?? '') : cluster.userKubeconfig;
+  const text = admin ? cluster.adminKubeconfig : user;
   const name = admin ? 'clusterAdmin' : 'clusterUser';
   return { status: 200, json: { kubeconfigs: [{ name, value: Buffer.from(text).toString('base64') }] } };
 }
@@ -109,7 +117,7 @@ export async function startArm(local: LocalIdentity): Promise<LocalArm> {
       const message = `The Resource '${resource}' under resource group '${group}' was not found.`;
       return refused(404, 'ResourceNotFound', message);
     }
-    return credentialOf(cluster, kind, String(verified.claims['oid']), pathname);
+    return credentialOf(cluster, kind, String(verified.claims['oid']), request);
   };
   const server = await startServer(answer, await local.authority.issue());
   const arm: LocalArm = { ...server, clusters: [] };

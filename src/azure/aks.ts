@@ -3,7 +3,7 @@ import type { ClusterAccess } from '../kube/access.ts';
 import { readKubeconfig } from '../kube/kubeconfig.ts';
 import { withoutPlugins } from './aksKubeconfig.ts';
 import { explainAks } from './aksRefused.ts';
-import { type Arm, armPost } from './arm.ts';
+import { type Arm, armFields } from './arm.ts';
 import { scopeFor } from './signIn.ts';
 
 /** One AKS cluster, and as whom to enter it. */
@@ -20,10 +20,10 @@ export interface AksTarget {
 /** Oldest version with `format` and `server-fqdn` that every cloud serves. */
 const apiVersion = '2024-05-01';
 
-function pathOf({ subscriptionId, resourceGroup, cluster, admin }: AksTarget): string {
+/** The cluster's path in the resource manager. */
+function clusterPath({ subscriptionId, resourceGroup, cluster }: AksTarget): string {
   const [subscription, group, name] = [subscriptionId, resourceGroup, cluster].map(encodeURIComponent);
-  const action = admin ? 'listClusterAdminCredential' : 'listClusterUserCredential';
-  return `/subscriptions/${subscription}/resourceGroups/${group}/providers/Microsoft.ContainerService/managedClusters/${name}/${action}`;
+  return `/subscriptions/${subscription}/resourceGroups/${group}/providers/Microsoft.ContainerService/managedClusters/${name}`;
 }
 
 /** The first kubeconfig of the answer; its values are base64. */
@@ -46,7 +46,9 @@ async function listCredential(arm: Arm, target: AksTarget): Promise<string> {
       ...(target.admin ? {} : { format: 'exec' }),
       ...(target.publicFqdn === true ? { 'server-fqdn': 'public' } : {}),
     };
-    return kubeconfigOf(await armPost(arm, { path: pathOf(target), apiVersion, query }));
+    const action = target.admin ? 'listClusterAdminCredential' : 'listClusterUserCredential';
+    const path = `${clusterPath(target)}/${action}`;
+    return kubeconfigOf(await armFields(arm, { method: 'POST', path, apiVersion, query }));
   } catch (error) {
     throw explainAks(error, target);
   }

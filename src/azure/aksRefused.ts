@@ -44,6 +44,14 @@ function words(refusal: ArmRefusal, target: AksTarget): Words {
       remedy: "Leave 'useClusterAdmin' off: the identity then signs in to the cluster by Entra.",
     };
   }
+  if (target.publicFqdn === true && /public ?fqdn/i.test(refusal.message)) {
+    return {
+      code: 'AKS_PUBLIC_FQDN_MISSING',
+      message: `The API server of cluster '${target.cluster}' has no public name.`,
+      remedy:
+        "Leave 'usePublicFqdn' off, or give it one: az aks update --enable-public-fqdn -n <cluster> -g <group>.",
+    };
+  }
   if (refusal.status === 404) return missing(refusal, target);
   return {
     code: 'AKS_REFUSED',

@@ -1,7 +1,7 @@
 import { DeliveryError } from '../errors.ts';
 import { isTemporaryStatus } from '../http/retry.ts';
 import type { AzureCloud } from './clouds.ts';
-import { type AzureAnswer, fieldsOf, type SendAzure } from './http.ts';
+import { type AzureAnswer, type AzureRequest, fieldsOf, type SendAzure } from './http.ts';
 import { type Identity, scopeFor } from './signIn.ts';
 
 /** The resource manager of one cloud, asked as one identity. */
@@ -13,10 +13,13 @@ export interface Arm {
 }
 
 export interface ArmRequest {
+  readonly method: 'GET' | 'POST';
   /** From `/subscriptions/` on. */
   readonly path: string;
   readonly apiVersion: string;
   readonly query?: Readonly<Record<string, string>>;
+  /** Sent as JSON. */
+  readonly body?: unknown;
 }
 
 /** A refusal of the resource manager: its code and sentence, with the id that its support asks for. */
@@ -48,25 +51,17 @@ function unreachable(arm: Arm, cause: unknown): DeliveryError {
   });
 }
 
-/**
- * POSTs to the resource manager; the answer's fields. Throws ArmRefusal for the caller to explain,
- * ARM_UNREACHABLE, ARM_BUSY or IDENTITY_… errors.
- * https://learn.microsoft.com/rest/api/azure/
- */
-export async function armPost(arm: Arm, request: ArmRequest): Promise<Readonly<Record<string, unknown>>> {
+async function sent(arm: Arm, request: AzureRequest): Promise<AzureAnswer> {
   const { token } = await arm.identity.getToken(scopeFor(arm.cloud.resourceManagerAudience));
-  const url = new URL(arm.cloud.resourceManagerUrl + request.path);
-  const query = { ...request.query, 'api-version': request.apiVersion };
-  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
   let answer: AzureAnswer;
   try {
-    answer = await arm.send({ method: 'POST', url, headers, body: '' }, arm.signal);
+    answer = await arm.send({ ...request, headers }, arm.signal);
   } catch (error) {
     arm.signal.throwIfAborted();
     throw unreachable(arm, error);
   }
-  if (answer.status < 300) return fieldsOf(answer);
+  if (answer.status < 300) return answer;
   const refusal = new ArmRefusal(answer);
   if (!isTemporaryStatus(answer.status)) throw refusal;
   throw new DeliveryError({
@@ -75,5 +70,39 @@ export async function armPost(arm: Arm, request: ArmRequest): Promise<Readonly<R
     message: "Azure's resource manager is overloaded or failing, also after several attempts.",
     remedy: 'Run again later; many pipelines with one identity share its limits.',
     cause: refusal,
+  });
+}
+
+/**
+ * Asks the resource manager; the whole answer, of a status below 300. Throws ArmRefusal for the caller to explain,
+ * ARM_UNREACHABLE, ARM_BUSY or IDENTITY_… errors.
+ * https://learn.microsoft.com/rest/api/azure/
+ */
+export function armSend(arm: Arm, request: ArmRequest): Promise<AzureAnswer> {
+  const { method, path, apiVersion, body } = request;
+  const url = new URL(arm.cloud.resourceManagerUrl + path);
+  const query = { ...request.query, 'api-version': apiVersion };
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+  const text = body === undefined ? '' : JSON.stringify(body);
+  return sent(arm, method === 'GET' ? { method, url } : { method, url, body: text });
+}
+
+/** {@link armSend}, and the answer's fields. */
+export async function armFields(arm: Arm, request: ArmRequest): Promise<Readonly<Record<string, unknown>>> {
+  return fieldsOf(await armSend(arm, request));
+}
+
+/**
+ * Asks an address that an answer of the resource manager named (`Location`). Throws ARM_ANSWER_INVALID for an
+ * address elsewhere, which must not get the token, and what {@link armSend} throws.
+ */
+export function armFollow(arm: Arm, location: string): Promise<AzureAnswer> {
+  const url = new URL(location, arm.cloud.resourceManagerUrl);
+  if (url.origin === new URL(arm.cloud.resourceManagerUrl).origin) return sent(arm, { method: 'GET', url });
+  throw new DeliveryError({
+    code: 'ARM_ANSWER_INVALID',
+    side: 'identity',
+    message: `Azure's resource manager sends on to '${url.origin}', which is not itself.`,
+    remedy: "Check the service connection's environment and URL, and that no proxy answers in its place.",
   });
 }

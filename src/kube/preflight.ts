@@ -1,6 +1,7 @@
 import { DeliveryError } from '../errors.ts';
 import type { Log } from '../host/host.ts';
 import { mapParallel } from '../parallel.ts';
+import { azureRoleRemedy, byAzureRoles } from './azureRoles.ts';
 import type { KubeClient } from './client.ts';
 import type { Resource } from './discovery.ts';
 import { isRecord } from './objects.ts';
@@ -75,12 +76,14 @@ export async function neededRights(
   return [...new Map(all.flat().map((right) => [key(right), right])).values()];
 }
 
-async function isAllowed(client: KubeClient, right: Right, signal: AbortSignal): Promise<boolean> {
+/** Why the identity may not do this, in the words of the cluster's authoriser; undefined where it may. */
+async function denialOf(client: KubeClient, right: Right, signal: AbortSignal): Promise<string | undefined> {
   const [resource, subresource] = right.resource.split('/');
   const { verb, group, namespace } = right;
   const resourceAttributes = { verb, group, resource, namespace, subresource };
   const review = await client.review(resourceAttributes, signal);
-  return isRecord(review['status']) && review['status']['allowed'] === true;
+  const status = isRecord(review['status']) ? review['status'] : {};
+  return status['allowed'] === true ? undefined : String(status['reason'] ?? '');
 }
 
 function inWords(missing: readonly Right[]): string {
@@ -91,6 +94,14 @@ function inWords(missing: readonly Right[]): string {
     places.set(place, [...(places.get(place) ?? []), verb]);
   }
   return [...places].map(([place, verbs]) => `${verbs.join(', ')} ${place}`).join('; ');
+}
+
+function remedyFor(missing: readonly Right[], reasons: string): string {
+  const isForCluster = missing.some((right) => right.namespace === undefined);
+  const verbs = missing.map((right) => right.verb);
+  return byAzureRoles(reasons)
+    ? azureRoleRemedy(verbs, isForCluster ? undefined : missing[0]?.namespace)
+    : 'Grant them by a Role; docs/deploy-to-aks.md has the smallest one.';
 }
 
 /**
@@ -104,17 +115,17 @@ export async function preflight(
   options: { readonly extra: readonly Right[]; readonly log: Log; readonly signal: AbortSignal },
 ): Promise<void> {
   const needed = [...(await neededRights(client, changes, options.signal)), ...options.extra];
-  const allowed = await mapParallel(needed, reviewsAtOnce, (right) =>
-    isAllowed(client, right, options.signal),
+  const denials = await mapParallel(needed, reviewsAtOnce, (right) =>
+    denialOf(client, right, options.signal),
   );
-  const missing = needed.filter((_, index) => allowed[index] !== true);
+  const missing = needed.filter((_, index) => denials[index] !== undefined);
   const fatal = missing.filter((right) => right.required);
   if (fatal.length > 0) {
     throw new DeliveryError({
       code: 'RIGHTS_MISSING',
       side: 'cluster',
       message: `This identity lacks rights that the release needs: ${inWords(fatal)}. Nothing was changed.`,
-      remedy: 'Grant them by a Role; docs/deploy-to-aks.md has the smallest one.',
+      remedy: remedyFor(fatal, denials.join(' ')),
     });
   }
   if (missing.length > 0) {

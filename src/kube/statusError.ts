@@ -1,4 +1,5 @@
 import { DeliveryError, type ErrorDetails } from '../errors.ts';
+import { azureRoleRemedy, byAzureRoles } from './azureRoles.ts';
 
 /** The request that an answer belongs to, in words. */
 export interface Call {
@@ -59,15 +60,17 @@ function forbidden(call: Call, message: string): Explanation {
       remedy: 'Look at the admission rules and the roles of this identity in the cluster.',
     };
   }
-  const [, user, verb, resource, group, namespace] = denied;
+  const [, user, verb = '', resource, group, namespace] = denied;
   const place = namespace === undefined ? 'in the whole cluster' : `in namespace '${namespace}'`;
   return {
     code: 'CLUSTER_FORBIDDEN',
     side: 'cluster',
     message: `'${user}' may not ${verb} ${resource} ${place} (asked to ${call.verb} ${call.what}).`,
-    remedy: `Grant the verb '${verb}' on resource '${resource}' of API group '${group}' by a ${
-      namespace === undefined ? 'ClusterRole' : 'Role'
-    }; docs/deploy-to-aks.md has the smallest one.`,
+    remedy: byAzureRoles(message)
+      ? azureRoleRemedy([verb], namespace)
+      : `Grant the verb '${verb}' on resource '${resource}' of API group '${group}' by a ${
+          namespace === undefined ? 'ClusterRole' : 'Role'
+        }; docs/deploy-to-aks.md has the smallest one.`,
   };
 }
 

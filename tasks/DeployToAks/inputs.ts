@@ -32,6 +32,7 @@ export const fields = {
   resourceGroup: text(),
   cluster: text(),
   useClusterAdmin: flag(false),
+  usePublicFqdn: flag(false),
   kubeconfig: text(),
   kubeconfigContext: text(),
   namespace: text(),
@@ -118,6 +119,7 @@ function readConnection(raw: Raw): ConnectionChoice {
       resourceGroup: required(raw.resourceGroup, 'resourceGroup', why),
       cluster: required(raw.cluster, 'cluster', why),
       admin: raw.useClusterAdmin,
+      publicFqdn: raw.usePublicFqdn,
     };
     return { type: raw.connectionType, id: required(raw.azureSubscription, 'azureSubscription', why), name };
   }

@@ -122,6 +122,19 @@ describe('entering an AKS cluster', () => {
     assert.deepEqual(await statuses({}, 1), [200]);
   });
 
+  it("asks for the public name of a private cluster's API server where it is wanted", async () => {
+    const [userKubeconfig, publicKubeconfig] = ['https://private.invalid', server.url].map((url) =>
+      kubeconfig(url, local.authority.certificate, kubelogin),
+    ) as [string, string];
+    arm.clusters = [cluster({ userKubeconfig, publicKubeconfig })];
+    assert.equal((await access()).server, 'https://private.invalid');
+    assert.deepEqual(await statuses({ publicFqdn: true }, 1), [200]);
+    arm.clusters = [cluster()];
+    const refused = await failureText(access({ publicFqdn: true }));
+    assert.equal(refused.code, 'AKS_PUBLIC_FQDN_MISSING');
+    assert.match(refused.text, /'usePublicFqdn'/);
+  });
+
   it('renews the token while requests go on', async () => {
     local.entra.lifeSeconds = 1;
     assert.deepEqual(await statuses({}, 4), [200, 200, 200, 200]);

@@ -19,6 +19,19 @@ describe("The API server's refusal", () => {
     assert.match(text, /verb 'patch' on resource 'deployments' of API group 'apps' by a Role/);
   });
 
+  it('of a missing role of Azure names the role and its scope instead', () => {
+    const denied = (verb: string, place: string) =>
+      explained(403, {
+        message: `deployments.apps "web" is forbidden: User "0a1b" cannot ${verb} resource "deployments" in API group "apps"${place}: User does not have access to the resource in Azure. Update role assignment to allow access.`,
+      }).text;
+    assert.match(
+      denied('patch', ' in the namespace "shop"'),
+      /'Azure Kubernetes Service RBAC Writer' on the cluster's scope '\/namespaces\/shop'/,
+    );
+    assert.match(denied('list', ' in the namespace "shop"'), /Azure Kubernetes Service RBAC Reader/);
+    assert.match(denied('create', ' at the cluster scope'), /Service RBAC Cluster Admin' on the cluster \(/);
+  });
+
   it('of wrong credentials says so', () => {
     assert.equal(explained(401, { message: 'Unauthorized' }).code, 'CLUSTER_UNAUTHENTICATED');
   });
