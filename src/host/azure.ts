@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import internal from 'azure-pipelines-task-lib/internal.js';
@@ -70,6 +71,8 @@ function registerSecret(value: string): void {
 /** Aborts when the agent cancels: it sends SIGINT, then SIGTERM, and kills seconds later. */
 function cancellation(): AbortSignal {
   const controller = new AbortController();
+  // Every request that is under way listens to it; there are more of them than Node takes for a leak.
+  setMaxListeners(0, controller.signal);
   const cancel = (): void =>
     controller.abort(
       new DeliveryError({

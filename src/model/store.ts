@@ -29,6 +29,13 @@ export interface ReadOptions {
 /** What {@link ModelStore.read} needs to know of a file; a lock's entry has it too. */
 export type PinnedFile = Pick<StoredFile, 'name' | 'size' | 'etag' | 'versionId'>;
 
+/** A plain GET that gives exactly a pinned part, and the ETag that the answer must carry. */
+export interface DirectRead {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly etag: string;
+}
+
 /** A place that models are published to. Every implementation passes tests/contract/modelStore. */
 export interface ModelStore {
   readonly source: LockedSource;
@@ -38,6 +45,11 @@ export interface ModelStore {
   children(prefix: string, signal: AbortSignal): Promise<readonly string[]>;
   /** The bytes of exactly this file, as the store had them when it was listed. */
   read(file: PinnedFile, options: ReadOptions): Promise<AsyncIterable<Uint8Array>>;
+  /**
+   * The request by which {@link read} would ask, for a transfer that takes bytes faster than a store's client hands
+   * them out; undefined where there is none. An answer that is not exactly the part is left to {@link read}.
+   */
+  direct?(file: PinnedFile, part: Required<ReadOptions>): Promise<DirectRead | undefined>;
 }
 
 const temporaryCodes: ReadonlySet<string> = new Set([

@@ -19,6 +19,8 @@ export interface HttpClient {
    * STORAGE_REDIRECT_UNSAFE, STORAGE_UNREACHABLE, STORAGE_UNTRUSTED or STORAGE_FAILED.
    */
   get(url: URL, headers: Readonly<Record<string, string>>, options: GetOptions): Promise<HttpAnswer>;
+  /** What lets a reader in at this address, as a header. */
+  authorization(url: URL): Readonly<Record<string, string>>;
 }
 
 export interface GetOptions {
@@ -93,12 +95,13 @@ export function createHttpClient({ url: home, credentials }: HttpLocation): Http
   const authorization =
     credentials === undefined ? {} : { authorization: `Basic ${Buffer.from(pair).toString('base64')}` };
 
+  const authorizationFor = (url: URL) => (url.origin === origin ? authorization : {});
   const exchange = async (
     url: URL,
     headers: Record<string, string>,
     signal: AbortSignal,
   ): Promise<HttpAnswer> => {
-    const own = url.origin === origin ? authorization : {};
+    const own = authorizationFor(url);
     try {
       const answer = await send(url, {
         // Lengths and ranges are those of the file itself.
@@ -115,6 +118,7 @@ export function createHttpClient({ url: home, credentials }: HttpLocation): Http
   };
 
   return {
+    authorization: authorizationFor,
     async get(start, headers, { signal, expect = [] }) {
       let url = start;
       for (let hops = 0; hops <= mostRedirects; hops += 1) {

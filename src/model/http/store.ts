@@ -116,6 +116,19 @@ async function* storedFiles(
   }
 }
 
+/** Without a strong ETag nothing pins a part. */
+function directRead(
+  { client }: Access,
+  url: URL,
+  file: PinnedFile,
+  { offset, length }: Required<ReadOptions>,
+) {
+  if (!isStrong(file.etag)) return undefined;
+  const range = length < file.size ? { range: `bytes=${offset}-${offset + length - 1}` } : {};
+  const headers = { ...client.authorization(url), 'if-match': file.etag, ...range };
+  return { url: url.href, headers, etag: file.etag };
+}
+
 async function readFile(access: Access, url: URL, file: PinnedFile, options: ReadOptions) {
   const { signal, offset = 0 } = options;
   const take = Math.min(options.length ?? file.size, file.size - offset);
@@ -160,6 +173,10 @@ export function openHttpStore(location: HttpLocation): ModelStore {
         files.map((file) => file.name),
         prefix,
       );
+    },
+    async direct(file, part) {
+      const url = addresses?.get(file.name);
+      return url === undefined ? undefined : directRead(access, url, file, part);
     },
     async read(file, options) {
       options.signal.throwIfAborted();

@@ -1,12 +1,12 @@
-import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DeliveryError } from '../../errors.ts';
 import { writingTo } from '../../files/errors.ts';
 import { makeFolder } from '../../files/folder.ts';
 import type { LockedFile } from '../lock.ts';
-import type { FollowingHash, HashThreads } from './hasher.ts';
+import { type Algorithm, type FollowingHash, type HashThreads, smallBytes } from './hasher.ts';
 import { type ByteRange, rangesOf } from './ranges.ts';
+import { fileSink, memorySink, type Sink } from './sink.ts';
 
 /** A file to fetch, with every check that is known before. */
 export interface WantedFile {
@@ -17,19 +17,15 @@ export interface WantedFile {
   readonly whole?: boolean;
 }
 
-type Algorithm = 'sha256' | 'md5';
-
 /** A file on its way: written in any order, hashed in order. */
 export interface Arrival {
   readonly wanted: WantedFile;
   /** Ranges that are not there yet. */
   readonly missing: readonly ByteRange[];
-  /** The open file; it is opened at first use. */
-  handle(): Promise<FileHandle>;
-  /** Bytes of a file of one range, as they come. */
-  hashed(pieces: readonly Uint8Array[]): void;
-  /** A range is whole; true when it was the last one. */
-  rangeDone(range: ByteRange): boolean;
+  /** Where the bytes of a range go; the file is opened at first use. */
+  sink(range: ByteRange): Promise<Sink>;
+  /** A range is whole in its sink: it is written now. True when it was the last one. */
+  keep(range: ByteRange): Promise<boolean>;
   /** Verifies and closes the whole file, and gives its hexadecimal SHA-256. Throws MODEL_CORRUPT. */
   complete(): Promise<string>;
   close(): Promise<void>;
@@ -44,6 +40,22 @@ function corrupt(file: LockedFile, name: string, actual: string, wanted: string)
   });
 }
 
+/** The file's hexadecimal SHA-256, once its digests are what they shall be. */
+function verified({ locked, md5 }: WantedFile, [sha256 = '', actualMd5]: readonly string[]): string {
+  if (locked.sha256 !== undefined && locked.sha256 !== sha256) {
+    throw corrupt(locked, 'SHA-256', sha256, locked.sha256);
+  }
+  if (md5 !== undefined && actualMd5 !== undefined && actualMd5 !== md5) {
+    throw corrupt(locked, 'MD5', actualMd5, md5);
+  }
+  return sha256;
+}
+
+/** A recorded SHA-256 proves more than an MD5, so the MD5 is then not worth its time. */
+function algorithmsFor({ locked, md5 }: WantedFile): readonly Algorithm[] {
+  return md5 !== undefined && locked.sha256 === undefined ? ['sha256', 'md5'] : ['sha256'];
+}
+
 async function openPartial(partial: string, size: number): Promise<FileHandle> {
   return writingTo(dirname(partial), async () => {
     await makeFolder(dirname(partial));
@@ -54,32 +66,80 @@ async function openPartial(partial: string, size: number): Promise<FileHandle> {
   });
 }
 
-/** Hashes by thread what comes in several ranges, and in passing what comes in one. */
-function createHashes(
-  algorithms: readonly Algorithm[],
-  passing: boolean,
-  partial: string,
-  threads: HashThreads,
-) {
-  const direct = new Map<Algorithm, Hash>();
-  const following = new Map<Algorithm, FollowingHash>();
-  for (const algorithm of passing ? algorithms : []) direct.set(algorithm, createHash(algorithm));
+/** A file that comes in one piece through memory: opened, written, hashed and closed by the thread in one go. */
+function smallArrival(wanted: WantedFile, partial: string, threads: HashThreads): Arrival {
+  const { size } = wanted.locked;
+  let block: Uint8Array<SharedArrayBuffer> | undefined;
+  let digests: readonly string[] | undefined;
+  const store = async (): Promise<readonly string[]> => {
+    const bytes = block ?? threads.block(size);
+    digests ??= await writingTo(dirname(partial), () => threads.store(partial, bytes, algorithmsFor(wanted)));
+    return digests;
+  };
   return {
-    update: (pieces: readonly Uint8Array[]) => {
-      for (const hash of direct.values()) for (const piece of pieces) hash.update(piece);
+    wanted,
+    missing: rangesOf(size),
+    async sink() {
+      block = threads.block(size);
+      return memorySink(block);
     },
-    advance: (upTo: number) => {
-      if (passing) return;
-      for (const algorithm of algorithms) {
-        const hash = following.get(algorithm) ?? threads.follow(partial, algorithm);
-        following.set(algorithm, hash);
-        hash.advance(upTo);
-      }
+    async keep() {
+      await store();
+      return true;
     },
-    digest: (algorithm: Algorithm, size: number): Promise<string> => {
-      const hash = direct.get(algorithm);
-      if (hash !== undefined) return Promise.resolve(hash.digest('hex'));
-      return (following.get(algorithm) ?? threads.follow(partial, algorithm)).digest(size);
+    complete: async () => verified(wanted, await store()),
+    close: async () => undefined,
+  };
+}
+
+/** A file that is written at its place range by range, while threads hash what is whole from its start. */
+function largeArrival(
+  wanted: WantedFile,
+  partial: string,
+  finished: ReadonlySet<number>,
+  threads: HashThreads,
+): Arrival {
+  const { size } = wanted.locked;
+  const ranges = rangesOf(size, wanted.whole);
+  const done = new Set(ranges.map((range) => range.index).filter((index) => finished.has(index)));
+  const sinks = new Map<number, Sink>();
+  let opened: Promise<FileHandle> | undefined;
+  let following: readonly FollowingHash[] | undefined;
+  let whole = 0;
+
+  const hashes = (): readonly FollowingHash[] => {
+    following ??= algorithmsFor(wanted).map((algorithm) => threads.follow(partial, algorithm));
+    return following;
+  };
+  return {
+    wanted,
+    missing: ranges.filter((range) => !done.has(range.index)),
+    async sink(range) {
+      opened ??= openPartial(partial, size);
+      const sink = fileSink((await opened).fd, range.start);
+      sinks.set(range.index, sink);
+      return sink;
+    },
+    async keep(range) {
+      await writingTo(dirname(partial), async () => sinks.get(range.index)?.flush());
+      sinks.delete(range.index);
+      done.add(range.index);
+      while (done.has(whole)) whole += 1;
+      for (const hash of hashes()) hash.advance(ranges[whole]?.start ?? size);
+      return done.size === ranges.length;
+    },
+    async complete() {
+      const digests = await Promise.all(hashes().map((hash) => hash.digest(size)));
+      const file = await opened;
+      opened = undefined;
+      // Not flushed to the disk: a killed process loses nothing that it wrote, and after a power failure
+      // every file is hashed again before it is used, so waiting for the disk would buy nothing.
+      await file?.close();
+      return verified(wanted, digests);
+    },
+    async close() {
+      const file = await opened?.catch(() => undefined);
+      await file?.close();
     },
   };
 }
@@ -94,55 +154,6 @@ export function createArrival(
   finished: ReadonlySet<number>,
   threads: HashThreads,
 ): Arrival {
-  const { locked, md5 } = wanted;
-  const ranges = rangesOf(locked.size, wanted.whole);
-  const done = new Set(ranges.map((range) => range.index).filter((index) => finished.has(index)));
-  // A recorded SHA-256 proves more than an MD5, so the MD5 is then not worth its time.
-  const algorithms: Algorithm[] =
-    md5 !== undefined && locked.sha256 === undefined ? ['sha256', 'md5'] : ['sha256'];
-  const passing = ranges.length <= 1 && done.size === 0;
-  const hashes = createHashes(algorithms, passing, partial, threads);
-  let opened: Promise<FileHandle> | undefined;
-  let whole = 0;
-
-  const handle = (): Promise<FileHandle> => {
-    opened ??= openPartial(partial, locked.size);
-    return opened;
-  };
-  const verify = async (): Promise<string> => {
-    const sha256 = await hashes.digest('sha256', locked.size);
-    if (locked.sha256 !== undefined && locked.sha256 !== sha256) {
-      throw corrupt(locked, 'SHA-256', sha256, locked.sha256);
-    }
-    if (md5 !== undefined && algorithms.includes('md5')) {
-      const actual = await hashes.digest('md5', locked.size);
-      if (actual !== md5) throw corrupt(locked, 'MD5', actual, md5);
-    }
-    return sha256;
-  };
-  return {
-    wanted,
-    missing: ranges.filter((range) => !done.has(range.index)),
-    handle,
-    hashed: (pieces) => hashes.update(pieces),
-    rangeDone(range) {
-      done.add(range.index);
-      while (done.has(whole)) whole += 1;
-      hashes.advance(ranges[whole]?.start ?? locked.size);
-      return done.size === ranges.length;
-    },
-    async complete() {
-      const file = await handle();
-      const sha256 = await verify();
-      // Not flushed to the disk: a killed process loses nothing that it wrote, and after a power failure
-      // every file is hashed again before it is used, so waiting for the disk would buy nothing.
-      await file.close();
-      opened = undefined;
-      return sha256;
-    },
-    async close() {
-      const file = await opened?.catch(() => undefined);
-      await file?.close();
-    },
-  };
+  const small = wanted.locked.size <= smallBytes && finished.size === 0;
+  return small ? smallArrival(wanted, partial, threads) : largeArrival(wanted, partial, finished, threads);
 }

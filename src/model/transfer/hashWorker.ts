@@ -1,14 +1,15 @@
 /**
- * Program of a thread that hashes files while they are being written: it is told how far a file is whole, reads
- * up to there and goes on when it is told more. Only offsets pass between threads, never bytes.
+ * Program of a thread that hashes. A large file it follows while it is being written: it is told how far the file is
+ * whole, reads up to there and goes on when it is told more; only offsets pass between threads, never bytes. A small
+ * file it is given whole, writes it and hashes it.
  * It is text because a task is bundled into one file, beside which a thread's file would have no place.
  */
 export const hashWorkerProgram = `
 const { parentPort } = require('node:worker_threads');
 const { createHash } = require('node:crypto');
-const { closeSync, openSync, readSync } = require('node:fs');
+const { closeSync, openSync, readSync, writeSync } = require('node:fs');
 const files = new Map();
-const buffer = Buffer.allocUnsafe(1024 * 1024);
+const buffer = Buffer.allocUnsafe(256 * 1024);
 function advance(file, upTo) {
   while (file.position < upTo) {
     const count = readSync(file.descriptor, buffer, 0, Math.min(buffer.length, upTo - file.position), file.position);
@@ -17,19 +18,34 @@ function advance(file, upTo) {
     file.position += count;
   }
 }
-parentPort.on('message', ({ id, path, algorithm, upTo, end }) => {
+function store(path, bytes) {
+  const descriptor = openSync(path, 'w');
   try {
-    if (path !== undefined) files.set(id, { descriptor: openSync(path, 'r'), hash: createHash(algorithm), position: 0 });
-    const file = files.get(id);
-    if (file === undefined) return;
-    advance(file, upTo);
-    if (!end) return;
-    files.delete(id);
-    closeSync(file.descriptor);
-    parentPort.postMessage({ id, digest: file.hash.digest('hex') });
+    for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+function follow({ id, path, algorithm, upTo, end }) {
+  if (path !== undefined) files.set(id, { descriptor: openSync(path, 'r'), hash: createHash(algorithm), position: 0 });
+  const file = files.get(id);
+  if (file === undefined) return undefined;
+  advance(file, upTo);
+  if (!end) return undefined;
+  files.delete(id);
+  closeSync(file.descriptor);
+  return [file.hash.digest('hex')];
+}
+parentPort.on('message', (task) => {
+  try {
+    if (task.bytes !== undefined) store(task.path, task.bytes);
+    const digests = task.bytes === undefined
+      ? follow(task)
+      : task.algorithms.map((algorithm) => createHash(algorithm).update(task.bytes).digest('hex'));
+    if (digests !== undefined) parentPort.postMessage({ id: task.id, digests });
   } catch (error) {
-    files.delete(id);
-    parentPort.postMessage({ id, error: String(error) });
+    files.delete(task.id);
+    parentPort.postMessage({ id: task.id, error: String(error), code: error.code });
   }
 });
 `;

@@ -1,5 +1,8 @@
+import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { hashWorkerProgram } from './hashWorker.ts';
+
+export type Algorithm = 'sha256' | 'md5';
 
 /** The hash of one growing file. */
 export interface FollowingHash {
@@ -9,29 +12,44 @@ export interface FollowingHash {
   digest(size: number): Promise<string>;
 }
 
-/** Threads that hash files beside their transfer, one for each algorithm, started at first use. */
+/** Threads that hash files beside their transfer, started at first use. */
 export interface HashThreads {
-  follow(path: string, algorithm: 'sha256' | 'md5'): FollowingHash;
+  follow(path: string, algorithm: Algorithm): FollowingHash;
+  /** Memory for a small file, which the thread sees too; {@link store} takes it back. */
+  block(size: number): Uint8Array<SharedArrayBuffer>;
+  /** Writes a small file from its block and gives its hexadecimal digests. */
+  store(
+    path: string,
+    block: Uint8Array<SharedArrayBuffer>,
+    algorithms: readonly Algorithm[],
+  ): Promise<string[]>;
   close(): Promise<void>;
 }
 
 interface Answer {
   readonly id: number;
-  readonly digest?: string;
+  readonly digests?: string[];
   readonly error?: string;
+  readonly code?: string;
 }
 
 interface Waiting {
-  readonly resolve: (digest: string) => void;
+  readonly resolve: (digests: string[]) => void;
   readonly reject: (error: Error) => void;
 }
+
+/** Files up to this pass through memory whole, and are written and hashed at once. */
+export const smallBytes = 1024 * 1024;
+
+/** A hash cannot be shared out, and several files are seldom hashed faster than they arrive. */
+const mostThreads = 4;
 
 function startThread(waiting: Map<number, Waiting>): Worker {
   const worker = new Worker(hashWorkerProgram, { eval: true, execArgv: [] });
   worker.unref();
-  worker.on('message', ({ id, digest, error }: Answer) => {
-    if (digest !== undefined) waiting.get(id)?.resolve(digest);
-    else waiting.get(id)?.reject(new Error(error));
+  worker.on('message', ({ id, digests, error, code }: Answer) => {
+    if (digests !== undefined) waiting.get(id)?.resolve(digests);
+    else waiting.get(id)?.reject(Object.assign(new Error(error), { code }));
     waiting.delete(id);
   });
   worker.on('error', (error) => {
@@ -43,29 +61,51 @@ function startThread(waiting: Map<number, Waiting>): Worker {
 
 /** Threads for one transfer; close them when it has ended. */
 export function hashThreads(): HashThreads {
-  const threads = new Map<string, Worker>();
+  const threads: Worker[] = [];
+  const count = Math.min(mostThreads, Math.max(2, availableParallelism()));
   const waiting = new Map<number, Waiting>();
+  // Used again and again: what one thread gives to another is freed late.
+  const free: SharedArrayBuffer[] = [];
   let lastId = 0;
 
+  /** The next thread in turn, so that the hashes of several files, and of one file, run side by side. */
+  const threadOf = (id: number): Worker => {
+    const thread = threads[id % count] ?? startThread(waiting);
+    threads[id % count] = thread;
+    return thread;
+  };
+  const answerTo = (id: number): Promise<string[]> => {
+    const answer = new Promise<string[]>((resolve, reject) => waiting.set(id, { resolve, reject }));
+    // The answer is asked for at the end; an earlier failure must not count as unhandled till then.
+    answer.catch(() => undefined);
+    return answer;
+  };
   return {
     follow(path, algorithm) {
-      const thread = threads.get(algorithm) ?? startThread(waiting);
-      threads.set(algorithm, thread);
-      const id = ++lastId;
-      const answer = new Promise<string>((resolve, reject) => waiting.set(id, { resolve, reject }));
-      // The answer is asked for at the end; an earlier failure must not count as unhandled till then.
-      answer.catch(() => undefined);
+      const id = lastId++;
+      const thread = threadOf(id);
+      const answer = answerTo(id);
       thread.postMessage({ id, path, algorithm, upTo: 0 });
       return {
         advance: (upTo) => thread.postMessage({ id, upTo }),
-        digest: (size) => {
+        async digest(size) {
           thread.postMessage({ id, upTo: size, end: true });
-          return answer;
+          return (await answer)[0] ?? '';
         },
       };
     },
+    block: (size) => new Uint8Array(free.pop() ?? new SharedArrayBuffer(smallBytes), 0, size),
+    async store(path, block, algorithms) {
+      const id = lastId++;
+      const answer = answerTo(id);
+      // One thread is enough: writing and hashing a small file takes less than asking for it.
+      threadOf(0).postMessage({ id, path, bytes: block, algorithms });
+      const digests = await answer;
+      free.push(block.buffer);
+      return digests;
+    },
     async close() {
-      await Promise.all([...threads.values()].map((thread) => thread.terminate()));
+      await Promise.all(threads.map((thread) => thread.terminate()));
     },
   };
 }

@@ -1,19 +1,21 @@
-import type { FileHandle } from 'node:fs/promises';
-import { DeliveryError } from '../../errors.ts';
-import { writingTo } from '../../files/errors.ts';
+import { explainedWriteError } from '../../files/errors.ts';
 import { retry } from '../../http/retry.ts';
 import type { LockedFile } from '../lock.ts';
 import { isTemporaryStoreError, type ModelStore, retryAfter } from '../store.ts';
+import { brokenOff, type DirectLane } from './direct.ts';
 import type { ByteRange } from './ranges.ts';
+import type { Sink } from './sink.ts';
 
 /** What a range's transfer needs besides the range. */
 export interface RangeContext {
   readonly store: ModelStore;
+  /** The way past the store's own client, for stores that know one. */
+  readonly lane: DirectLane;
   readonly file: LockedFile;
-  readonly handle: FileHandle;
+  readonly sink: Sink;
   readonly signal: AbortSignal;
-  /** Told each run of bytes once it is written, in order within the range. */
-  readonly written: (bytes: readonly Uint8Array[], count: number) => void;
+  /** Told how many bytes came. */
+  readonly came: (count: number) => void;
   /** Told each failure after which another attempt is made. */
   readonly failed: (error: unknown) => void;
   /** Milliseconds without a byte after which a request is given up and made again. */
@@ -22,28 +24,6 @@ export interface RangeContext {
 
 /** Attempts in a row that moved nothing before a range is given up. */
 const fruitlessAttempts = 6;
-/** Bytes that are written to the disk at once. */
-const writeBytes = 512 * 1024;
-
-function interrupted(file: LockedFile, problem: string): DeliveryError {
-  return new DeliveryError({
-    code: 'STORAGE_INTERRUPTED',
-    side: 'storage',
-    message: `Reading '${file.name}' broke off: ${problem}.`,
-    remedy: 'Run again; if it repeats, look for a proxy or firewall that cuts or stalls long connections.',
-  });
-}
-
-async function writeAll(handle: FileHandle, pieces: readonly Uint8Array[], position: number): Promise<void> {
-  const total = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  const { bytesWritten } = await handle.writev(pieces as Uint8Array[], position);
-  if (bytesWritten === total) return;
-  // A short write: the rest goes in one piece.
-  const rest = Buffer.concat(pieces).subarray(bytesWritten);
-  for (let done = 0; done < rest.length; ) {
-    done += (await handle.write(rest, done, rest.length - done, position + bytesWritten + done)).bytesWritten;
-  }
-}
 
 /** A signal that aborts when it has not been fed for a while. */
 function stallWatch(stallMs: number): { signal: AbortSignal; feed(): void; end(): void } {
@@ -52,74 +32,69 @@ function stallWatch(stallMs: number): { signal: AbortSignal; feed(): void; end()
   return { signal: stop.signal, feed: () => timer.refresh(), end: () => clearTimeout(timer) };
 }
 
-/** One request: writes what comes, and gives the position that it reached. */
-async function attempt(
-  context: RangeContext,
-  start: number,
-  end: number,
-  reached: (position: number) => void,
-) {
-  const { store, file, handle, signal, written } = context;
-  const watch = stallWatch(context.stallMs);
-  let position = start;
-  let pieces: Uint8Array[] = [];
-  let pending = 0;
-  const flush = async (): Promise<void> => {
-    if (pending === 0) return;
-    const [batch, count] = [pieces, pending];
-    [pieces, pending] = [[], 0];
-    await writingTo(file.path, () => writeAll(handle, batch, position));
-    position += count;
-    reached(position);
-    written(batch, count);
-  };
-  try {
-    const options = { offset: start, length: end - start, signal: AbortSignal.any([signal, watch.signal]) };
-    for await (const piece of await store.read(file, options)) {
-      watch.feed();
-      pieces.push(piece);
-      pending += piece.length;
-      if (position + pending > end) throw interrupted(file, 'more bytes came than were asked for');
-      if (pending >= writeBytes) await flush();
+/** Puts bytes into the sink. Throws STORAGE_INTERRUPTED when they are too many, DISK_FULL, TARGET_UNWRITABLE. */
+function taking({ sink, file, came }: RangeContext, end: number): (bytes: Uint8Array) => void {
+  return (bytes) => {
+    if (sink.position + bytes.length > end) throw brokenOff(file, 'more bytes came than were asked for');
+    try {
+      sink.add(bytes);
+    } catch (error) {
+      throw explainedWriteError(error, file.path);
     }
-    await flush();
+    came(bytes.length);
+  };
+}
+
+/** One request by the store's own client. */
+async function readFromStore(context: RangeContext, end: number): Promise<void> {
+  const { store, file, sink, signal, stallMs } = context;
+  const take = taking(context, end);
+  const watch = stallWatch(stallMs);
+  try {
+    const both = AbortSignal.any([signal, watch.signal]);
+    const part = { offset: sink.position, length: end - sink.position, signal: both };
+    for await (const piece of await store.read(file, part)) {
+      watch.feed();
+      take(piece);
+    }
   } catch (error) {
     signal.throwIfAborted();
-    // What came before the break is good: it is not asked for again.
-    if (position + pending <= end) await flush();
-    throw watch.signal.aborted ? interrupted(file, `no byte came for ${context.stallMs / 1000} s`) : error;
+    throw watch.signal.aborted ? brokenOff(file, `no byte came for ${stallMs / 1000} s`) : error;
   } finally {
     watch.end();
   }
-  if (position < end) throw interrupted(file, `the body ended ${end - position} bytes early`);
+}
+
+async function attempt(context: RangeContext, end: number): Promise<void> {
+  const { lane, file, sink, signal } = context;
+  const part = { offset: sink.position, length: end - sink.position, signal };
+  const taken = await lane.read(file, part, taking(context, end));
+  if (!taken) await readFromStore(context, end);
+  if (sink.position < end) throw brokenOff(file, `the body ended ${end - sink.position} bytes early`);
 }
 
 /**
- * Fetches one range to its place in the file. A broken, silent or refused request is made again from where the
- * last one ended; requests that moved bytes do not count as failed attempts.
+ * Fetches one range into its sink. A broken, silent or refused request is made again from where the last one ended;
+ * requests that moved bytes do not count as failed attempts.
  */
 export async function fetchRange(range: ByteRange, context: RangeContext): Promise<void> {
-  let position = range.start;
-  while (position < range.end) {
-    const before = position;
+  const { sink } = context;
+  while (sink.position < range.end) {
+    const before = sink.position;
     const advise = (error: unknown) => {
       const afterMs = retryAfter(error);
-      const temporary = isTemporaryStoreError(error) && position === before;
+      const temporary = isTemporaryStoreError(error) && sink.position === before;
       return { temporary, ...(afterMs !== undefined && { afterMs }) };
     };
-    const once = () =>
-      attempt(context, position, range.end, (reached) => {
-        position = reached;
-      });
     try {
-      await retry(once, {
+      await retry(() => attempt(context, range.end), {
         attempts: fruitlessAttempts,
         signal: context.signal,
         advise,
         onRetry: context.failed,
       });
     } catch (error) {
-      if (!isTemporaryStoreError(error) || position === before) throw error;
+      if (!isTemporaryStoreError(error) || sink.position === before) throw error;
       context.failed(error);
     }
   }

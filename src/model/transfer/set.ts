@@ -4,6 +4,7 @@ import type { LockedFile } from '../lock.ts';
 import { isOverload, type ModelStore } from '../store.ts';
 import { partialPath } from '../target/paths.ts';
 import { type Arrival, createArrival, type WantedFile } from './arrival.ts';
+import { type DirectLane, openLane } from './direct.ts';
 import { hashThreads } from './hasher.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { adaptiveBudget, type Budget, type Job, runJobs } from './pool.ts';
@@ -33,6 +34,7 @@ interface Running {
   readonly transfer: SetTransfer;
   readonly journal: Journal;
   readonly budget: Budget;
+  readonly lane: DirectLane;
   readonly progress: ByteProgress;
   readonly received: LockedFile[];
 }
@@ -61,22 +63,18 @@ function rangeJob(arrival: Arrival, range: ByteRange, running: Running): Job {
   const { locked } = arrival.wanted;
   return async (signal) => {
     await fetchRange(range, {
-      store,
+      ...{ store, signal, stallMs, lane: running.lane },
       file: locked,
-      handle: await arrival.handle(),
-      signal,
-      stallMs,
-      written: (pieces, count) => {
-        arrival.hashed(pieces);
-        running.progress.add(count);
-      },
+      sink: await arrival.sink(range),
+      came: (count) => running.progress.add(count),
       failed: (error) => {
         if (isOverload(error)) running.budget.lessen();
         onRetry(locked, error);
       },
     });
+    const wasLast = await arrival.keep(range);
     await running.journal.record(locked.path, range.index);
-    if (arrival.rangeDone(range)) await complete(arrival, running);
+    if (wasLast) await complete(arrival, running);
   };
 }
 
@@ -97,6 +95,7 @@ export async function fetchSet(transfer: SetTransfer): Promise<readonly LockedFi
   const { folder } = transfer;
   const journal = await openJournal(folder, transfer.fingerprint);
   const threads = hashThreads();
+  const lane = openLane(transfer.store, transfer.stallMs ?? defaultStallMs);
   const arrivals: Arrival[] = [];
   try {
     for (const wanted of transfer.files) {
@@ -106,11 +105,12 @@ export async function fetchSet(transfer: SetTransfer): Promise<readonly LockedFi
     const missing = arrivals.flatMap((arrival) => arrival.missing);
     const progress = await transfer.begin(missing.reduce((sum, range) => sum + range.end - range.start, 0));
     const budget = adaptiveBudget(parallelRequests);
-    const running: Running = { transfer, journal, budget, progress, received: [] };
+    const running: Running = { transfer, journal, budget, lane, progress, received: [] };
     await runJobs(jobsOf(arrivals, running), budget, transfer.signal);
     progress.done();
     return running.received;
   } finally {
+    lane.close();
     await Promise.all(arrivals.map((arrival) => arrival.close()));
     await Promise.all([threads.close(), journal.close()]);
   }
