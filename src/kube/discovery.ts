@@ -1,5 +1,6 @@
 import { DeliveryError } from '../errors.ts';
 import { nearest } from '../report/nearest.ts';
+import { builtInKind } from './builtInKinds.ts';
 import { groupOf, isRecord } from './objects.ts';
 import { ApiError } from './statusError.ts';
 import type { Transport } from './transport.ts';
@@ -78,10 +79,12 @@ async function readKinds(transport: Transport, apiVersion: string, signal: Abort
   }
 }
 
-/** Discovery over the API server's own lists, kept for the life of the client. */
+/** Discovery over the API server's own lists, kept for the life of the client; built-in kinds are known. */
 export function createDiscovery(transport: Transport): Discovery {
   const known = new Map<string, Promise<Kinds>>();
   return async (apiVersion, kind, signal) => {
+    const builtIn = builtInKind(apiVersion, kind);
+    if (builtIn !== undefined) return builtIn;
     const kinds = known.get(apiVersion) ?? readKinds(transport, apiVersion, signal);
     known.set(apiVersion, kinds);
     const resource = (await kinds).get(kind);

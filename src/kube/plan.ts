@@ -1,9 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { DeliveryError } from '../errors.ts';
+import type { Log } from '../host/host.ts';
 import { mapParallel } from '../parallel.ts';
+import { isAutoscaled, withoutReplicas } from './autoscaled.ts';
 import type { KubeClient } from './client.ts';
 import type { Manifest } from './manifests.ts';
-import { isRecord, type KubeObject, refOf } from './objects.ts';
+import { describe, isRecord, type KubeObject, refOf } from './objects.ts';
+import { isAsApplied } from './ownedFields.ts';
 import { isTrace } from './trace.ts';
 import { withPodTemplate } from './workload.ts';
 
@@ -45,37 +48,60 @@ function named(error: unknown, manifest: Manifest): unknown {
   });
 }
 
+export interface PlanOptions {
+  readonly force: boolean;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** The manifest as it is to be applied: an autoscaler's number of replicas is not ours to set. */
+function withAutoscaler<M extends Manifest>(manifest: M, live: KubeObject, log: Log): M {
+  if (!isAutoscaled(live)) return manifest;
+  const object = withoutReplicas(manifest.object);
+  if (object !== manifest.object) log.info(`${describe(refOf(live))}: replicas are left to its autoscaler`);
+  return { ...manifest, object };
+}
+
+async function planUpdate<M extends Manifest>(
+  client: KubeClient,
+  written: M,
+  live: KubeObject,
+  options: PlanOptions,
+): Promise<Change<M>> {
+  const manifest = withAutoscaler(written, live, options.log);
+  if (isAsApplied(manifest.object, live)) return { manifest, action: 'none', live, planned: live };
+  const { force, signal } = options;
+  const planned = await client.apply(manifest.object, { dryRun: true, force }, signal);
+  const same = isDeepStrictEqual(comparable(live), comparable(planned));
+  return { manifest, action: same ? 'none' : 'update', live, planned };
+}
+
 async function planOne<M extends Manifest>(
   client: KubeClient,
   manifest: M,
-  force: boolean,
-  signal: AbortSignal,
+  options: PlanOptions,
 ): Promise<Change<M>> {
+  const { force, signal } = options;
   try {
-    const [live, planned] = await Promise.all([
-      client.get(refOf(manifest.object), signal),
-      client.apply(manifest.object, { dryRun: true, force }, signal),
-    ]);
-    if (live === undefined) return { manifest, action: 'create', planned };
-    const same = isDeepStrictEqual(comparable(live), comparable(planned));
-    return { manifest, action: same ? 'none' : 'update', live, planned };
+    const live = await client.get(refOf(manifest.object), signal);
+    if (live !== undefined) return await planUpdate(client, manifest, live, options);
+    const planned = await client.apply(manifest.object, { dryRun: true, force }, signal);
+    return { manifest, action: 'create', planned };
   } catch (error) {
     throw named(error, manifest);
   }
 }
 
 /**
- * Asks the API server what applying these manifests would do, changing nothing: each is validated, admitted and
- * merged as a real apply would be (dry run), then compared with what is there.
+ * What applying these manifests would do, changing nothing: each that is not as it was applied is validated,
+ * admitted and merged by the API server as a real apply would be (dry run), then compared with what is there.
  */
 export async function plan<M extends Manifest>(
   client: KubeClient,
   manifests: readonly M[],
-  options: { readonly force: boolean; readonly signal: AbortSignal },
+  options: PlanOptions,
 ): Promise<Change<M>[]> {
-  return mapParallel(manifests, requestsAtOnce, (manifest) =>
-    planOne(client, manifest, options.force, options.signal),
-  );
+  return mapParallel(manifests, requestsAtOnce, (manifest) => planOne(client, manifest, options));
 }
 
 /** Gives objects without a namespace the default one, where their kind has namespaces. Throws KIND_UNKNOWN. */

@@ -99,7 +99,11 @@ export async function makePlan(
   if (inputs.createNamespace && !inputs.dryRun) await ensureNamespace(client, namespace, host);
   const volume = modelVolume === undefined ? {} : { modelVolume };
   const manifests = await prepare(client, { ...inputs, image, trace, namespace, ...volume }, host);
-  const changes = await plan(client, manifests, { force: inputs.force, signal: host.cancelled });
+  const changes = await plan(client, manifests, {
+    force: inputs.force,
+    log: host.log,
+    signal: host.cancelled,
+  });
   checkProbe(inputs.probePath, changes);
   checkVerify(golden, changes);
   tellPlan(changes, host);

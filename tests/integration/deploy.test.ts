@@ -149,7 +149,7 @@ describe('DeployToAks on a real cluster', function () {
       assert.equal(run.said.outputs.get('revision'), '1');
       assert.match(run.log, /Nothing to do/);
       const requests = Number(/with (\d+) requests/.exec(run.log)?.[1]);
-      assert.ok(requests <= 8, `${requests} requests`);
+      assert.ok(requests <= 4, `${requests} requests`);
       assert.equal((await deployment()).metadata.resourceVersion, before.metadata.resourceVersion);
     });
 
