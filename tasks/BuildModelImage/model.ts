@@ -1,39 +1,24 @@
-import { DeliveryError } from '../../src/errors.ts';
 import { type DeliveredModel, deliverModel } from '../../src/image/model/deliver.ts';
 import { folderModel, lockedModel } from '../../src/image/model/files.ts';
 import type { Model } from '../../src/image/model/model.ts';
-import { type ModelLock, readLock } from '../../src/model/lock.ts';
-import type { ModelStore } from '../../src/model/store.ts';
+import { readLock } from '../../src/model/lock.ts';
+import { openStore } from '../../src/model/open.ts';
 import { formatBytes } from '../../src/report/format.ts';
 import { byteProgress } from '../../src/report/progress.ts';
 import type { Run } from './builder.ts';
-import type { CredentialFor, ModelInput } from './modelInput.ts';
-
-/** The store that the lock's model came from. Its client is loaded only when bytes must come from there. */
-async function openSource({ source }: ModelLock, credentialFor: CredentialFor): Promise<ModelStore> {
-  const [, endpoint = '', container = ''] = /^(.+)\/([^/]+)$/.exec(source.url) ?? [];
-  if (source.type !== 'azureBlob' || container === '') {
-    throw new DeliveryError({
-      code: 'MODEL_SOURCE_UNSUPPORTED',
-      side: 'input',
-      message: `Models of source '${source.type}' (${source.url}) cannot be streamed into the registry yet.`,
-      remedy: "Use FetchModel with 'mode: download' before this step.",
-    });
-  }
-  const { openAzureBlobStore } = await import('../../src/model/azureBlob/store.ts');
-  return openAzureBlobStore({ endpoint, container, credential: credentialFor(endpoint) });
-}
+import type { ModelInput } from './modelInput.ts';
 
 async function findModel(run: Run, wanted: ModelInput): Promise<Model> {
-  const { lock: lockFile, folder, credential } = wanted;
+  const { lock: lockFile, folder, sourceOf } = wanted;
   if (lockFile === undefined) return folderModel(folder ?? '', run.signal);
   const lock = await readLock(lockFile);
-  const openStore = credential === undefined ? {} : { openStore: () => openSource(lock, credential) };
+  const source =
+    sourceOf === undefined ? {} : { openStore: async () => openStore(sourceOf(lock), run.signal) };
   return lockedModel(lock, {
     lockFile,
     signal: run.signal,
     ...(folder === undefined ? {} : { folder }),
-    ...openStore,
+    ...source,
   });
 }
 

@@ -1,18 +1,10 @@
-import { isStorageAccount, storageIdentity } from '../../src/azure/storage.ts';
 import type { Host } from '../../src/host/host.ts';
 import { required } from '../../src/host/inputs.ts';
-import { parseConnectionString } from '../../src/model/azureBlob/connectionString.ts';
-import {
-  type AzureBlobCredential,
-  accountOf,
-  checkedKey,
-  checkedSas,
-} from '../../src/model/azureBlob/location.ts';
-import { imageFolder, invalid } from './checks.ts';
+import type { ModelLock } from '../../src/model/lock.ts';
+import type { ModelSource } from '../../src/model/open.ts';
+import { imageFolder } from './checks.ts';
 import type { Raw } from './inputs.ts';
-
-/** The credential for the store that a lock names, whose address is known only then. */
-export type CredentialFor = (endpoint: string) => AzureBlobCredential;
+import { sourceOf } from './modelSource.ts';
 
 /** The model as the inputs name it. */
 export interface ModelInput {
@@ -20,76 +12,19 @@ export interface ModelInput {
   readonly folder?: string;
   readonly destination: string;
   /** Present when files that are not on the agent may be read from where the lock found them. */
-  readonly credential?: CredentialFor;
-}
-
-function secret(
-  host: Host,
-  raw: Raw,
-  name: 'modelAccountKey' | 'modelSasToken' | 'modelConnectionString',
-): string {
-  const value = required(raw[name], name, `with 'modelAuthentication: ${raw.modelAuthentication}'`);
-  host.secret(value);
-  return value;
-}
-
-function byConnectionString(host: Host, raw: Raw): CredentialFor {
-  const parts = parseConnectionString(secret(host, raw, 'modelConnectionString'));
-  if (parts.credential.kind === 'accountKey') host.secret(parts.credential.key);
-  return (endpoint) => {
-    if (parts.endpoint === endpoint) return parts.credential;
-    // The key of one account is never shown to another one.
-    const problem = `is for ${parts.endpoint}, but the lock's model is at ${endpoint}`;
-    throw invalid('modelConnectionString', problem, 'Pass that of the account that FetchModel used.');
-  };
-}
-
-function byIdentity(host: Host, raw: Raw): CredentialFor {
-  const why = "with 'modelAuthentication: azureResourceManager'";
-  const id = required(raw.azureSubscription, 'azureSubscription', why);
-  const { identity, suffix } = storageIdentity(host.connection(id), host);
-  return (endpoint) => {
-    if (isStorageAccount(endpoint, suffix)) return { kind: 'identity', identity };
-    throw invalid(
-      'modelLock',
-      `names the model storage ${endpoint}, which is no storage account of the connection's cloud`,
-      'A token is sent to storage accounts only; use another modelAuthentication for this one.',
-    );
-  };
-}
-
-function readCredential(host: Host, raw: Raw): CredentialFor | undefined {
-  switch (raw.modelAuthentication) {
-    case 'none':
-      return undefined;
-    case 'azureResourceManager':
-      return byIdentity(host, raw);
-    case 'anonymous':
-      return () => ({ kind: 'anonymous' });
-    case 'accountKey': {
-      const key = checkedKey(secret(host, raw, 'modelAccountKey'), 'modelAccountKey');
-      return (endpoint) => ({ kind: 'accountKey', account: accountOf(endpoint), key });
-    }
-    case 'sas': {
-      const token = checkedSas(secret(host, raw, 'modelSasToken'), 'modelSasToken');
-      host.secret(new URLSearchParams(token).get('sig') ?? token);
-      return () => ({ kind: 'sas', token });
-    }
-    case 'connectionString':
-      return byConnectionString(host, raw);
-  }
+  readonly sourceOf?: (lock: ModelLock) => ModelSource;
 }
 
 /** Reads the inputs about the model; undefined when there is none. */
 export function readModel(host: Host, raw: Raw): ModelInput | undefined {
   const { modelLock, modelFolder } = raw;
-  const credential = readCredential(host, raw);
-  if (credential !== undefined) required(modelLock, 'modelLock', "with 'modelAuthentication'");
+  const source = sourceOf(host, raw);
+  if (source !== undefined) required(modelLock, 'modelLock', "with 'modelAuthentication'");
   if (modelLock === undefined && modelFolder === undefined) return undefined;
   return {
     destination: imageFolder('modelDestination', raw.modelDestination),
     ...(modelLock === undefined ? {} : { lock: modelLock }),
     ...(modelFolder === undefined ? {} : { folder: modelFolder }),
-    ...(credential === undefined ? {} : { credential }),
+    ...(source === undefined ? {} : { sourceOf: source }),
   };
 }

@@ -24,9 +24,7 @@ import {
   checkedKey,
   checkedSas,
 } from '../../src/model/azureBlob/location.ts';
-import type { HttpLocation } from '../../src/model/http/location.ts';
-import type { OciLocation } from '../../src/model/oci/location.ts';
-import type { S3Location } from '../../src/model/s3/location.ts';
+import type { ModelSource } from '../../src/model/open.ts';
 import type { ScanMode } from '../../src/model/scan/model.ts';
 import type { VersionPolicy, Wanted } from '../../src/model/selection/types.ts';
 import {
@@ -83,16 +81,9 @@ export const fields = {
 
 export type Raw = Values<typeof fields>;
 
-/** A source of models, by its type. */
-export type Source =
-  | { readonly type: 'azureBlob'; readonly location: AzureBlobLocation }
-  | { readonly type: 's3'; readonly location: S3Location }
-  | { readonly type: 'http'; readonly location: HttpLocation }
-  | { readonly type: 'oci'; readonly location: OciLocation };
-
 /** What the task shall do, checked. */
 export interface FetchInputs {
-  readonly source: Source;
+  readonly source: ModelSource;
   readonly wanted: Wanted;
   readonly mode: 'download' | 'resolve';
   /** What to do when the chosen version is overwritten before it has arrived. */
@@ -195,7 +186,7 @@ function policy(raw: Raw): VersionPolicy {
   }
 }
 
-function source(host: Host, raw: Raw, model: string): Source {
+function source(host: Host, raw: Raw, model: string): ModelSource {
   switch (raw.source) {
     case 'azureBlob':
       return { type: 'azureBlob', location: azureBlob(host, raw) };

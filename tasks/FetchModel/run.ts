@@ -3,30 +3,15 @@ import type { Host } from '../../src/host/host.ts';
 import { deliverModel } from '../../src/model/deliver.ts';
 import type { Delivered, DeliveryPlan } from '../../src/model/delivery.ts';
 import { createLock, type ModelLock } from '../../src/model/lock.ts';
+import { openStore } from '../../src/model/open.ts';
 import { recordResolved } from '../../src/model/resolve.ts';
 import { selectVersion } from '../../src/model/selection/select.ts';
 import type { Selection } from '../../src/model/selection/types.ts';
 import type { ModelStore } from '../../src/model/store.ts';
 import { lockPath } from '../../src/model/target/paths.ts';
 import { formatBytes } from '../../src/report/format.ts';
-import { type FetchInputs, readFetchInputs, type Source } from './inputs.ts';
+import { type FetchInputs, readFetchInputs } from './inputs.ts';
 import { explainSelection, summaryOf } from './report.ts';
-
-/** The store's client is loaded only here: a wrong input is told without waiting for it. */
-async function openStore(source: Source, signal: AbortSignal): Promise<ModelStore> {
-  switch (source.type) {
-    case 'azureBlob':
-      return (await import('../../src/model/azureBlob/store.ts')).openAzureBlobStore(source.location);
-    case 's3':
-      return (await import('../../src/model/s3/store.ts')).openS3Store(source.location);
-    case 'http':
-      return (await import('../../src/model/http/store.ts')).openHttpStore(source.location);
-    case 'oci': {
-      const { openOciStore } = await import('../../src/model/oci/store.ts');
-      return openOciStore(source.location, { signal, userAgent: 'model-delivery' });
-    }
-  }
-}
 
 function resolvedLock(store: ModelStore, selection: Selection): ModelLock {
   return createLock({

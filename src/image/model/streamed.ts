@@ -17,32 +17,50 @@ function rangesAhead(files: number): number {
   return files < 3 ? 4 : 2;
 }
 
-/** One range of a file as it was locked; read on where a broken connection left off. */
-async function readRange(
+interface Range {
+  readonly start: number;
+  readonly size: number;
+}
+
+/** A range of a file as it was locked; read on where a broken connection left off. */
+async function* readOn(
   store: ModelStore,
   file: LockedFile,
-  range: { readonly start: number; readonly size: number },
+  range: Range,
   signal: AbortSignal,
-): Promise<Buffer> {
-  const content = Buffer.allocUnsafe(range.size);
-  let filled = 0;
+): AsyncGenerator<Uint8Array> {
+  let done = 0;
   let failures = 0;
-  while (filled < range.size) {
-    const before = filled;
+  while (done < range.size) {
+    const before = done;
     try {
-      const options = { signal, offset: range.start + filled, length: range.size - filled };
+      const options = { signal, offset: range.start + done, length: range.size - done };
       for await (const part of await store.read(file, options)) {
-        content.set(part, filled);
-        filled += part.byteLength;
+        done += part.byteLength;
         failures = 0;
+        yield part;
       }
-      if (filled === before)
+      if (done === before)
         throw new Error(`the store gave no bytes of '${file.name}' from ${options.offset} on`);
     } catch (error) {
       failures += 1;
       if (!isTemporaryStoreError(error) || failures >= mostFailures) throw error;
       await sleep(retryAfter(error) ?? firstDelayMs * 2 ** (failures - 1), undefined, { signal });
     }
+  }
+}
+
+async function readRange(
+  store: ModelStore,
+  file: LockedFile,
+  range: Range,
+  signal: AbortSignal,
+): Promise<Buffer> {
+  const content = Buffer.allocUnsafe(range.size);
+  let filled = 0;
+  for await (const part of readOn(store, file, range, signal)) {
+    content.set(part, filled);
+    filled += part.byteLength;
   }
   return content;
 }
@@ -78,13 +96,20 @@ async function* readAhead(
   }
 }
 
-/** The lock's files as its store has them: nothing of them touches the agent's disk. */
+/**
+ * The lock's files as their store has them: nothing of them touches the agent's disk. A web server may know no ranges,
+ * and would send the whole file for each, so from there a file is read by one request.
+ */
 export function streamedFiles(lock: ModelLock, store: ModelStore, signal: AbortSignal): readonly ModelFile[] {
   const ahead = rangesAhead(lock.files.length);
+  const open = (file: LockedFile, offset: number): AsyncIterable<Uint8Array> =>
+    store.source.type === 'http'
+      ? readOn(store, file, { start: offset, size: file.size - offset }, signal)
+      : readAhead(store, file, { offset, ahead, signal });
   return lock.files.map((file) => ({
     path: file.path,
     size: file.size,
     ...(file.sha256 === undefined ? {} : { sha256: file.sha256 }),
-    open: (offset) => readAhead(store, file, { offset, ahead, signal }),
+    open: (offset) => open(file, offset),
   }));
 }

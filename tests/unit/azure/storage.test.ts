@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { isStorageAccount } from '../../../src/azure/storage.ts';
 import { DeliveryError } from '../../../src/errors.ts';
 import { readInputs } from '../../../src/host/inputs.ts';
+import { createLock } from '../../../src/model/lock.ts';
 import { fields } from '../../../tasks/BuildModelImage/inputs.ts';
 import { readModel } from '../../../tasks/BuildModelImage/modelInput.ts';
 import { recordingHost } from '../../support/host.ts';
@@ -30,10 +31,16 @@ describe("an identity's token for storage", () => {
       azureSubscription: 'azure',
     };
     const { host } = recordingHost({ workingFolder: '/work', inputs, connections: [connection] });
-    const credential = readModel(host, readInputs(host, fields))?.credential;
-    assert.equal(credential?.('https://models.blob.core.windows.net').kind, 'identity');
+    const sourceOf = readModel(host, readInputs(host, fields))?.sourceOf;
+    const lockAt = (endpoint: string) => {
+      const file = { path: 'w', name: 'm/1/w', size: 1, etag: '"1"' };
+      const source = { type: 'azureBlob' as const, url: `${endpoint}/models` };
+      return createLock({ name: 'm', version: '1', source, files: [file] });
+    };
+    const found = sourceOf?.(lockAt('https://models.blob.core.windows.net'));
+    assert.ok(found?.type === 'azureBlob' && found.location.credential.kind === 'identity');
     assert.throws(
-      () => credential?.('https://models.example.org'),
+      () => sourceOf?.(lockAt('https://models.example.org')),
       (error) => error instanceof DeliveryError && error.code === 'INPUT_INVALID',
     );
   });
