@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import type { ModelStore, ReadOptions, StoredFile } from '../../src/model/store.ts';
+import { openLane } from '../../src/model/transfer/direct.ts';
 
 /** A store under test, and its publisher's side. */
 export interface StoreUnderTest {
@@ -115,6 +116,28 @@ export function behavesAsModelStore(
       assert.ok(big.subarray(1000, 71_000).equals(range));
       assert.equal((await content(tested.store, await one('m/1.0/empty'))).length, 0);
       assert.equal(String(await content(tested.store, await one('m/1.0/sub/'))), 'odd name');
+    });
+
+    it('gives the same bytes to whoever asks past its client, where it says how', async () => {
+      const lane = openLane(tested.store, 5000);
+      const { signal } = new AbortController();
+      try {
+        for (const [name, offset, length] of [
+          ['m/1.0/a.bin', 0, big.length],
+          ['m/1.0/a.bin', 1_234_567, 700_000],
+          ['m/1.0/sub/ü +%#&.txt', 4, 4],
+        ] as const) {
+          const file = await one(name);
+          const pieces: Buffer[] = [];
+          const take = (bytes: Uint8Array) => void pieces.push(Buffer.from(bytes));
+          const taken = await lane.read(file, { offset, length, signal }, take);
+          assert.equal(taken, tested.store.direct !== undefined);
+          if (taken)
+            assert.ok(Buffer.concat(pieces).equals(await content(tested.store, file, { offset, length })));
+        }
+      } finally {
+        lane.close();
+      }
     });
 
     it('gives a file that is overwritten another identity, and never the new bytes by the old one', async () => {

@@ -15,6 +15,7 @@ import {
   type StoredFile,
 } from '../store.ts';
 import { bodyOf } from '../storeFailure.ts';
+import { createDirectRequests, quoted } from './direct.ts';
 import { explainedError, serviceCode } from './errors.ts';
 import type { AzureBlobLocation } from './location.ts';
 
@@ -139,11 +140,6 @@ async function listChildren(access: Access, prefix: string, signal: AbortSignal)
   return [...folders, ...files].sort();
 }
 
-/** Header form of an ETag: listings of this service leave the quotation marks out. */
-function quoted(etag: string): string {
-  return etag.startsWith('"') || etag.startsWith('W/') ? etag : `"${etag}"`;
-}
-
 async function readFile(
   access: Access,
   file: PinnedFile,
@@ -178,10 +174,12 @@ export function openAzureBlobStore(location: AzureBlobLocation, options: AzureBl
     reading: serviceClient(location, 1).getContainerClient(location.container),
     pageSize: options.pageSize ?? 5000,
   };
+  const direct = createDirectRequests(location.credential);
   return {
     source: { type: 'azureBlob', url: `${location.endpoint}/${location.container}` },
     list: (prefix, signal) => listFiles(access, prefix, signal),
     children: (prefix, signal) => listChildren(access, prefix, signal),
+    direct: (file, part) => direct(access.reading.getBlobClient(file.name).url, file, part),
     read: (file, options) => readFile(access, file, options),
   };
 }

@@ -1,16 +1,20 @@
-import { S3Client } from '@aws-sdk/client-s3';
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import type { S3Location } from './location.ts';
 
 /** Idle and connection limits in milliseconds; who reads watches for silence itself. */
 const timeouts = { connectionTimeout: 15_000, requestTimeout: 60_000 };
 
 /** A client of the SDK; `attempts` 1 leaves repeating to the caller. */
-export function s3Client(location: S3Location, attempts: number): S3Client {
+export function s3Client(
+  location: S3Location,
+  attempts: number,
+  requestHandler: S3ClientConfig['requestHandler'] = timeouts,
+): S3Client {
   const { region, endpoint, addressing, credentials } = location;
   return new S3Client({
     region,
     maxAttempts: attempts,
-    requestHandler: timeouts,
+    requestHandler,
     // Services other than AWS's rarely have a name for each bucket.
     forcePathStyle: addressing === 'path' || (addressing === 'auto' && endpoint !== undefined),
     // The model's own digest is checked; many services know no checksums.

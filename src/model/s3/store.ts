@@ -3,6 +3,7 @@ import { GetObjectCommand, type GetObjectCommandOutput, type S3Client } from '@a
 import { type ModelStore, modelChanged, type PinnedFile, type ReadOptions } from '../store.ts';
 import { bodyOf } from '../storeFailure.ts';
 import { s3Client } from './client.ts';
+import { createSigner } from './direct.ts';
 import { s3Code } from './errors.ts';
 import { type Bucket, explained, keepsVersions, listChildren, listObjects, quoted } from './listing.ts';
 import { type S3Location, s3Url } from './location.ts';
@@ -23,17 +24,22 @@ function isAsked(answer: GetObjectCommandOutput, file: PinnedFile, offset: numbe
   return sameFile && (start === undefined || Number(start) === offset);
 }
 
-async function readObject(bucket: Bucket, reading: S3Client, file: PinnedFile, options: ReadOptions) {
-  const { signal, offset = 0 } = options;
-  const take = Math.min(options.length ?? file.size, file.size - offset);
+/** The request for a part of exactly this version. */
+function pinned({ location }: Bucket, file: PinnedFile, offset: number, take: number): GetObjectCommand {
   const partly = take > 0 && take < file.size;
-  const command = new GetObjectCommand({
-    Bucket: bucket.location.bucket,
+  return new GetObjectCommand({
+    Bucket: location.bucket,
     Key: file.name,
     IfMatch: file.etag,
     ...(file.versionId !== undefined && { VersionId: file.versionId }),
     ...(partly && { Range: `bytes=${offset}-${offset + take - 1}` }),
   });
+}
+
+async function readObject(bucket: Bucket, reading: S3Client, file: PinnedFile, options: ReadOptions) {
+  const { signal, offset = 0 } = options;
+  const take = Math.min(options.length ?? file.size, file.size - offset);
+  const command = pinned(bucket, file, offset, take);
   signal.throwIfAborted();
   let answer: GetObjectCommandOutput;
   try {
@@ -70,6 +76,7 @@ export interface S3Options {
 export function openS3Store(location: S3Location, options: S3Options = {}): ModelStore {
   const bucket: Bucket = { location, client: s3Client(location, 4), pageSize: options.pageSize ?? 1000 };
   const reading = s3Client(location, 1);
+  const sign = createSigner(location);
   let versioned: boolean | undefined;
   return {
     source: { type: 's3', url: s3Url(location) },
@@ -79,6 +86,7 @@ export function openS3Store(location: S3Location, options: S3Options = {}): Mode
       yield* listObjects(bucket, prefix, versioned, signal);
     },
     children: (prefix, signal) => listChildren(bucket, prefix, signal),
+    direct: (file, { offset, length }) => sign(pinned(bucket, file, offset, length), file.etag),
     read: (file, readOptions) => readObject(bucket, reading, file, readOptions),
   };
 }
