@@ -1,5 +1,5 @@
 import { digestOf } from '../oci/documents.ts';
-import type { HistoryEntry, ImageConfig } from '../oci/types.ts';
+import { type HistoryEntry, type ImageConfig, type Platform, platformOf } from '../oci/types.ts';
 import { annotations } from './annotations.ts';
 import type { BuiltApplication } from './builder.ts';
 import { type ImageDocuments, imageDocuments } from './documents.ts';
@@ -20,6 +20,8 @@ export interface AssembleOptions {
 }
 
 export interface AssembledImage {
+  readonly platform: Platform;
+  readonly base?: { readonly name: string; readonly digest: string };
   readonly layers: readonly Layer[];
   readonly documents: ImageDocuments;
   /** `sha256:…` over all that went in but time and run: equal inputs, equal image. */
@@ -67,20 +69,22 @@ function configOf(
   };
 }
 
-function notesOf(options: AssembleOptions, inputs: string): Record<string, string> {
-  const { application, model, runLabels, created, test } = options;
+/** What a manifest or index tells in annotations; an index of several platforms stands on no single base. */
+export function notesOf(
+  options: Pick<AssembleOptions, 'model' | 'runLabels' | 'created' | 'test'>,
+  inputs: string,
+  base?: BuiltApplication['base'],
+): Record<string, string> {
+  const { model, runLabels, created, test } = options;
   const standard = Object.entries(runLabels).filter(([name]) => name.startsWith('org.opencontainers.image.'));
   return {
     ...Object.fromEntries(standard),
     [annotations.created]: created,
     [annotations.inputs]: inputs,
     ...(test === undefined ? {} : { [annotations.test]: test }),
-    ...(application.base === undefined
+    ...(base === undefined
       ? {}
-      : {
-          [annotations.baseName]: application.base.name,
-          [annotations.baseDigest]: application.base.digest,
-        }),
+      : { [annotations.baseName]: base.name, [annotations.baseDigest]: base.digest }),
     ...(model === undefined
       ? {}
       : {
@@ -109,5 +113,11 @@ export function assembleImage(options: AssembleOptions): AssembledImage {
   const layers = [...application.below, ...(model?.layers ?? []), ...application.above];
   const inputs = inputsDigest(options, layers);
   const config = configOf(options, layers, { ...options.runLabels });
-  return { layers, documents: imageDocuments(config, layers, notesOf(options, inputs)), inputs };
+  return {
+    platform: platformOf(config),
+    ...(application.base === undefined ? {} : { base: application.base }),
+    layers,
+    documents: imageDocuments(config, layers, notesOf(options, inputs, application.base)),
+    inputs,
+  };
 }

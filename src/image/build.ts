@@ -1,13 +1,16 @@
 import type { RegistryClient } from '../oci/client.ts';
 import type { StoredManifest } from '../oci/documents.ts';
-import type { Descriptor } from '../oci/types.ts';
+import { mapParallel } from '../parallel.ts';
 import { annotations } from './annotations.ts';
 import { type AssembledImage, assembleImage } from './assemble.ts';
 import type { ImageBuilder } from './builder.ts';
+import type { Layer } from './layers/layer.ts';
 import type { DeliveredModel } from './model/deliver.ts';
+import { joinPlatforms, type WholeImage } from './platforms.ts';
 import { type PushedLayer, pushLayers } from './push.ts';
-import { type PublishedDocument, publishDocuments, type WantedDocuments } from './referrers/publish.ts';
+import type { PublishedDocument, WantedDocuments } from './referrers/publish.ts';
 import type { ImageSettings } from './settings.ts';
+import { annotationsOf, type BuiltPlatform, describeImage, standingOf } from './standing.ts';
 
 /** The test that an image must pass before it gets a tag. */
 export interface ImageTest {
@@ -21,8 +24,9 @@ export interface BuildRequest {
   readonly client: RegistryClient;
   readonly repository: string;
   readonly tags: readonly string[];
-  readonly builder: ImageBuilder;
-  /** Runs beside the builder. */
+  /** One a platform, in the order of the index. */
+  readonly builders: readonly ImageBuilder[];
+  /** Runs beside the builders. */
   readonly deliverModel?: () => Promise<DeliveredModel>;
   readonly settings: ImageSettings;
   readonly runLabels: Readonly<Record<string, string>>;
@@ -36,12 +40,14 @@ export interface BuildRequest {
 }
 
 export interface BuiltImage {
+  /** Of the index where there are several platforms. */
   readonly digest: string;
   /** False when the newest image of the same inputs was there and only tags were put on it. */
   readonly changed: boolean;
+  /** Each layer once. */
   readonly layers: readonly PushedLayer[];
   readonly model?: DeliveredModel;
-  readonly base?: { readonly name: string; readonly digest: string };
+  readonly platforms: readonly BuiltPlatform[];
   /** Those that this run has pushed. */
   readonly documents: readonly PublishedDocument[];
   readonly bytesUploaded: number;
@@ -50,19 +56,15 @@ export interface BuiltImage {
 
 /** Marks the image that was made last in a repository, whatever its other tags are. */
 export const lastBuildTag = 'model-delivery-last-build';
+const builtAtOnce = 2;
 
-function isSame(
-  last: StoredManifest | undefined,
-  image: AssembledImage,
-): last is StoredManifest & { readonly kind: 'image' } {
-  return last?.kind === 'image' && last.manifest.annotations?.[annotations.inputs] === image.inputs;
-}
-
-/** Config and manifest, by digest: nothing has a name yet. */
-async function pushDocuments(request: BuildRequest, image: AssembledImage): Promise<void> {
-  const { client, repository } = request;
-  await client.pushBlob(repository, image.documents.config);
-  await client.putManifest(repository, image.documents.digest, image.documents.manifest);
+/** Configurations and manifests, by digest, and the index last: nothing has a name yet. */
+async function pushManifests({ client, repository }: BuildRequest, whole: WholeImage): Promise<void> {
+  for (const { documents } of whole.images) {
+    await client.pushBlob(repository, documents.config);
+    await client.putManifest(repository, documents.digest, documents.manifest);
+  }
+  if (whole.images.length > 1) await client.putManifest(repository, whole.descriptor.digest, whole.document);
 }
 
 async function putTags(
@@ -72,9 +74,9 @@ async function putTags(
   for (const tag of request.tags) await request.client.putManifest(request.repository, tag, document);
 }
 
-async function markLast(request: BuildRequest, image: AssembledImage): Promise<void> {
+async function markLast(request: BuildRequest, whole: WholeImage): Promise<void> {
   try {
-    await request.client.putManifest(request.repository, lastBuildTag, image.documents.manifest);
+    await request.client.putManifest(request.repository, lastBuildTag, whole.document);
   } catch (error) {
     // A registry whose tags are immutable: the image is complete, only the next run cannot recognise it.
     const reason = error instanceof Error ? error.message : String(error);
@@ -84,33 +86,60 @@ async function markLast(request: BuildRequest, image: AssembledImage): Promise<v
   }
 }
 
-/** Only an image that has passed is marked as the last one, so its annotation proves the test. */
-async function testLast(
-  { test }: BuildRequest,
-  last: StoredManifest & { readonly kind: 'image' },
-  model: DeliveredModel | undefined,
-): Promise<void> {
-  if (test === undefined || last.manifest.annotations?.[annotations.test] === test.key) return;
-  await test.run(last.digest, model);
-}
-
-/** Tells about the image in documents of the registry, where they are wanted. */
-async function document(
-  request: BuildRequest,
-  made: { readonly descriptor: Descriptor; readonly created: string; readonly isNew: boolean },
-  about: Pick<BuiltImage, 'model' | 'base'>,
-  image: AssembledImage,
-): Promise<readonly PublishedDocument[]> {
-  const { client, repository, documents: wanted } = request;
-  if (wanted === undefined) return [];
-  const { descriptor, created, isNew } = made;
-  const packages = image.layers.flatMap((layer) => layer.packages ?? []);
-  const subject = { ...about, descriptor, created, packages, name: `${client.host}/${repository}` };
-  return publishDocuments({ client, repository, wanted, isNew }, subject);
-}
-
 function sumOf(layers: readonly PushedLayer[], wanted: (how: PushedLayer['how']) => boolean): number {
   return layers.filter((one) => wanted(one.how)).reduce((sum, one) => sum + one.layer.size, 0);
+}
+
+function eachOnce(images: readonly AssembledImage[]): readonly Layer[] {
+  const layers = images.flatMap((image) => image.layers);
+  return [...new Map(layers.map((layer) => [layer.digest, layer])).values()];
+}
+
+/** Only an image that has passed is marked as the last one, so its annotation proves the test. */
+async function tagAgain(
+  request: BuildRequest,
+  last: StoredManifest,
+  whole: WholeImage,
+  model: DeliveredModel | undefined,
+): Promise<BuiltImage> {
+  const { test } = request;
+  if (test !== undefined && annotationsOf(last)[annotations.test] !== test.key) {
+    await test.run(last.digest, model);
+  }
+  const about = model === undefined ? {} : { model };
+  const standing = standingOf(whole, request.created.toISOString(), last);
+  const documents = await describeImage({ ...request, ...about }, standing, whole);
+  await putTags(request, last);
+  const layers = eachOnce(whole.images).map((layer) => ({ layer, how: 'reused' as const, seconds: 0 }));
+  return {
+    ...about,
+    ...{ digest: last.digest, changed: false, layers, documents, platforms: standing.platforms },
+    bytesUploaded: 0,
+    bytesReused: sumOf(layers, () => true),
+  };
+}
+
+async function pushAnew(
+  request: BuildRequest,
+  whole: WholeImage,
+  model: DeliveredModel | undefined,
+): Promise<BuiltImage> {
+  const layers = await pushLayers(request, eachOnce(whole.images));
+  await pushManifests(request, whole);
+  const { digest } = whole.descriptor;
+  await request.test?.run(digest, model);
+  const about = model === undefined ? {} : { model };
+  const standing = standingOf(whole, request.created.toISOString());
+  const documents = await describeImage({ ...request, ...about }, standing, whole);
+  await putTags(request, whole.document);
+  await markLast(request, whole);
+  const configs = whole.images.reduce((sum, image) => sum + image.documents.config.size, 0);
+  return {
+    ...about,
+    ...{ digest, changed: true, layers, documents, platforms: standing.platforms },
+    bytesUploaded: sumOf(layers, (how) => how === 'uploaded') + configs,
+    bytesReused: sumOf(layers, (how) => how !== 'uploaded'),
+  };
 }
 
 /**
@@ -119,45 +148,19 @@ function sumOf(layers: readonly PushedLayer[], wanted: (how: PushedLayer['how'])
  * is tagged again instead.
  */
 export async function buildImage(request: BuildRequest): Promise<BuiltImage> {
-  const { client, repository, builder, deliverModel } = request;
-  const [last, application, model] = await Promise.all([
+  const { client, repository, builders, deliverModel, settings, runLabels, test } = request;
+  const [last, applications, model] = await Promise.all([
     client.findManifest(repository, lastBuildTag),
-    builder.build(),
+    mapParallel(builders, builtAtOnce, (builder) => builder.build()),
     deliverModel?.(),
   ]);
-  const { settings, runLabels, test } = request;
-  const created = request.created.toISOString();
-  const delivered = model === undefined ? {} : { model };
-  const tested = test === undefined ? {} : { test: test.key };
-  const image = assembleImage({ application, ...delivered, settings, runLabels, created, ...tested });
-  const about = { ...delivered, ...(application.base === undefined ? {} : { base: application.base }) };
-
-  if (isSame(last, image)) {
-    await testLast(request, last, model);
-    const { mediaType, digest, size, manifest } = last;
-    const made = manifest.annotations?.[annotations.created] ?? created;
-    const descriptor = { mediaType, digest, size };
-    const documents = await document(request, { descriptor, created: made, isNew: false }, about, image);
-    await putTags(request, last);
-    const layers = image.layers.map((layer) => ({ layer, how: 'reused' as const, seconds: 0 }));
-    const bytesReused = sumOf(layers, () => true);
-    return { ...about, digest, changed: false, layers, documents, bytesUploaded: 0, bytesReused };
-  }
-  const layers = await pushLayers(request, image.layers);
-  await pushDocuments(request, image);
-  const { digest, manifest } = image.documents;
-  await test?.run(digest, model);
-  const descriptor = { mediaType: manifest.mediaType, digest, size: Buffer.byteLength(manifest.content) };
-  const documents = await document(request, { descriptor, created, isNew: true }, about, image);
-  await putTags(request, manifest);
-  await markLast(request, image);
-  return {
-    ...about,
-    digest,
-    changed: true,
-    layers,
-    documents,
-    bytesUploaded: sumOf(layers, (how) => how === 'uploaded') + image.documents.config.size,
-    bytesReused: sumOf(layers, (how) => how !== 'uploaded'),
+  const about = {
+    ...{ runLabels, created: request.created.toISOString() },
+    ...(model === undefined ? {} : { model }),
+    ...(test === undefined ? {} : { test: test.key }),
   };
+  const images = applications.map((application) => assembleImage({ ...about, application, settings }));
+  const whole = joinPlatforms(images, about);
+  const isSame = last !== undefined && annotationsOf(last)[annotations.inputs] === whole.inputs;
+  return isSame ? tagAgain(request, last, whole, model) : pushAnew(request, whole, model);
 }

@@ -1,3 +1,4 @@
+import { formatPlatform } from '../oci/types.ts';
 import { formatBytes, formatSeconds, markdownTable, shortDigest } from '../report/format.ts';
 import type { BuiltImage } from './build.ts';
 
@@ -44,9 +45,10 @@ export function summaryOf(named: NamedImage): string {
     ...(model === undefined
       ? []
       : [`**Model** \`${model.name}\` version \`${model.version}\`, \`${shortDigest(model.digest)}\``]),
-    ...(image.base === undefined
-      ? []
-      : [`**Base** \`${image.base.name}\`, \`${shortDigest(image.base.digest)}\``]),
+    ...image.platforms.map(
+      ({ platform, digest, base }) =>
+        `**${formatPlatform(platform)}** \`${shortDigest(digest)}\`${base === undefined ? '' : ` on \`${base.name}\`, \`${shortDigest(base.digest)}\``}`,
+    ),
     ...image.documents.map(
       ({ artifactType, digest }) => `**Attached** \`${artifactType}\`, \`${shortDigest(digest)}\``,
     ),
@@ -57,6 +59,7 @@ export function summaryOf(named: NamedImage): string {
 /** The attachment `model-delivery.image`, which the results tab reads. */
 export function imageRecord(named: NamedImage): string {
   const { image, reference, tags } = named;
+  const only = image.platforms.length === 1 ? image.platforms[0] : undefined;
   const record = {
     schemaVersion: 1,
     reference,
@@ -75,7 +78,11 @@ export function imageRecord(named: NamedImage): string {
       seconds,
     })),
     documents: image.documents,
-    ...(image.base === undefined ? {} : { base: image.base }),
+    platforms: image.platforms.map(({ platform, digest, base }) => ({
+      ...{ platform: formatPlatform(platform), digest },
+      ...(base === undefined ? {} : { base }),
+    })),
+    ...(only?.base === undefined ? {} : { base: only.base }),
     ...(image.model === undefined
       ? {}
       : {

@@ -49,6 +49,7 @@ export interface Index {
   readonly schemaVersion: 2;
   readonly mediaType: string;
   readonly manifests: readonly Descriptor[];
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 export interface HistoryEntry {
@@ -78,6 +79,11 @@ export interface ImageConfig {
   readonly config?: ContainerConfig;
   readonly rootfs: { readonly type: 'layers'; readonly diff_ids: readonly string[] };
   readonly history?: readonly HistoryEntry[];
+}
+
+/** The platform alone, of a configuration or anything else that has one. */
+export function platformOf({ os, architecture, variant }: Platform): Platform {
+  return { os, architecture, ...(variant === undefined ? {} : { variant }) };
 }
 
 /** `linux/amd64` or `linux/arm64/v8`. */

@@ -30,13 +30,25 @@ export function imageFolder(name: string, value: string): string {
   );
 }
 
-/** One platform of Linux. Throws INPUT_INVALID. */
-export function readPlatform(value: string): Platform {
+function onePlatform(name: string, value: string): Platform {
   const [os = '', architecture = '', variant, ...rest] = value.split('/');
   if (/[,\s]/.test(value) || rest.length > 0 || os !== 'linux' || architecture === '') {
-    throw invalid('platform', `is '${value}'`, 'Write one platform, for example linux/amd64 or linux/arm64.');
+    throw invalid(name, `is '${value}'`, 'Write for example linux/amd64 or linux/arm64.');
   }
   return { os, architecture, ...(variant === undefined ? {} : { variant }) };
+}
+
+/** The platforms of Linux that `platforms` names, each once; else the one of `platform`. Throws INPUT_INVALID. */
+export function readPlatforms(
+  platform: string,
+  several: readonly string[],
+): readonly [Platform, ...Platform[]] {
+  const names = several.flatMap((line) => line.split(',')).map((name) => name.trim().toLowerCase());
+  const wanted = [...new Set(names.filter((name) => name !== ''))].map((name) =>
+    onePlatform('platforms', name),
+  );
+  const [first, ...rest] = wanted;
+  return first === undefined ? [onePlatform('platform', platform)] : [first, ...rest];
 }
 
 /** A port, where one is given. Throws INPUT_INVALID. */

@@ -18,7 +18,7 @@ import { splitCommand } from '../../src/image/command.ts';
 import type { ImageSettings } from '../../src/image/settings.ts';
 import { checkRepository, checkTag } from '../../src/oci/reference.ts';
 import type { Platform } from '../../src/oci/types.ts';
-import { imageFolder, invalid, pairs, readPlatform, readPort } from './checks.ts';
+import { imageFolder, invalid, pairs, readPlatforms, readPort } from './checks.ts';
 import { type ModelInput, readModel } from './modelInput.ts';
 
 /** The inputs by their public names, as task.json declares them. */
@@ -36,6 +36,7 @@ export const fields = {
   environment: lines(),
   user: text(),
   baseImage: text(),
+  baseRegistry: connection(),
   requirements: path(),
   pythonVersion: text(),
   dockerfile: path(),
@@ -62,6 +63,7 @@ export const fields = {
   testPort: text(),
   testTimeout: integer({ min: 1, max: 3600, defaultValue: 120, unit: 'seconds' }),
   platform: textOr('linux/amd64'),
+  platforms: lines(),
   labels: lines(),
   addPipelineData: flag(true),
   sbom: flag(false),
@@ -104,7 +106,10 @@ export interface BuildInputs {
   readonly model?: ModelInput;
   readonly settings: ImageSettings;
   readonly test?: TestInput;
-  readonly platform: Platform;
+  /** One image each; with several an index leads to them. */
+  readonly platforms: readonly [Platform, ...Platform[]];
+  /** Service connection of the base image's registry. */
+  readonly baseRegistry?: string;
   readonly addPipelineData: boolean;
   /** A CycloneDX bill of materials is attached to the image. */
   readonly sbom: boolean;
@@ -200,7 +205,8 @@ export function readBuildInputs(host: Host): BuildInputs {
     ...(model === undefined ? {} : { model }),
     settings: readSettings(raw),
     ...readTest(raw),
-    platform: readPlatform(raw.platform),
+    platforms: readPlatforms(raw.platform, raw.platforms),
+    ...(raw.baseRegistry === undefined ? {} : { baseRegistry: raw.baseRegistry }),
     addPipelineData: raw.addPipelineData,
     sbom: raw.sbom,
     provenance: raw.provenance,

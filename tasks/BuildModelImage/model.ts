@@ -30,7 +30,7 @@ export async function deliver(run: Run, wanted: ModelInput): Promise<DeliveredMo
   const progress = byteProgress({ what, totalBytes: model.size, log: host.log });
   const delivered = await deliverModel(
     {
-      ...{ client, signal, repository: inputs.repository, platform: inputs.platform },
+      ...{ client, signal, repository: inputs.repository, platform: inputs.platforms[0] },
       destination: wanted.destination,
       onSend: ({ size }) => host.log.info(`${what}: not in the registry yet, ${formatBytes(size)} are sent`),
       onBytes: (bytes) => progress.add(bytes),

@@ -7,7 +7,7 @@ import { imageRecord, layerTable, summaryOf } from '../../src/image/report.ts';
 import { runLabels } from '../../src/image/runLabels.ts';
 import { formatPlatform } from '../../src/oci/types.ts';
 import { formatBytes } from '../../src/report/format.ts';
-import { builderFor, clientFor, type Run } from './builder.ts';
+import { buildersFor, clientFor, type Run } from './builder.ts';
 import { readBuildInputs } from './inputs.ts';
 import { deliver } from './model.ts';
 import { imageTest } from './trial.ts';
@@ -40,13 +40,13 @@ function announce(run: Run, image: BuiltImage): void {
 }
 
 function wantedDocuments({ host, inputs }: Run): Pick<BuildRequest, 'documents'> {
-  const { sbom, application, platform, repository, tags, model } = inputs;
+  const { sbom, application, platforms, repository, tags, model } = inputs;
   if (!sbom && !inputs.provenance) return {};
   const definition = {
     inputs: {
       ...{
         engine: application.engine,
-        platform: formatPlatform(platform),
+        platform: platforms.map(formatPlatform).join(','),
         repository,
         tags: tags.join('\n'),
       },
@@ -67,7 +67,7 @@ async function build(run: Run): Promise<BuiltImage> {
     ...tested,
     ...wantedDocuments(run),
     ...{ client, repository: inputs.repository, tags: inputs.tags, created: run.created },
-    builder: builderFor(run),
+    builders: buildersFor(run),
     settings: inputs.settings,
     runLabels: inputs.addPipelineData ? runLabels((name) => host.variable(name)) : {},
     warn: (text) => host.log.warning(text),

@@ -36,7 +36,7 @@ function sourceOf(variable: BuildDefinition['variable']): readonly Resource[] {
   ];
 }
 
-function materials({ model, base, packages }: ImageSubject): readonly Resource[] {
+function materials({ model, bases, packages }: ImageSubject): readonly Resource[] {
   return [
     ...(model === undefined
       ? []
@@ -48,9 +48,9 @@ function materials({ model, base, packages }: ImageSubject): readonly Resource[]
             annotations: { version: model.version, fingerprint: model.fingerprint },
           },
         ]),
-    ...(base === undefined
-      ? []
-      : [{ name: 'base image', uri: `docker://${base.name}`, digest: { sha256: hexOf(base.digest) } }]),
+    ...bases.map(({ name, digest }) => ({
+      ...{ name: 'base image', uri: `docker://${name}`, digest: { sha256: hexOf(digest) } },
+    })),
     ...packages.map(({ name, version, sha256 }) => ({
       name: `package ${name}`,
       uri: `pkg:pypi/${name}@${encodeURIComponent(version)}`,

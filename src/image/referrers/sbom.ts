@@ -66,11 +66,11 @@ function serialNumber(seed: string): string {
  * https://cyclonedx.org/docs/1.6/json/
  */
 export function billOfMaterials(subject: ImageSubject): Artifact {
-  const { model, base, packages, created, name, descriptor } = subject;
+  const { model, bases, packages, created, name, descriptor } = subject;
   const image = imageComponent(name, descriptor.digest);
   const components = [
     ...(model === undefined ? [] : [modelComponent(model)]),
-    ...(base === undefined ? [] : [imageComponent(baseName(base.name), base.digest)]),
+    ...bases.map((base) => imageComponent(baseName(base.name), base.digest)),
     ...packages.map(packageComponent),
   ];
   const refs = components.map((component) => component['bom-ref']);

@@ -10,7 +10,8 @@ export interface ImageSubject {
   /** RFC 3339. */
   readonly created: string;
   readonly model?: DeliveredModel;
-  readonly base?: { readonly name: string; readonly digest: string };
+  /** One a platform. */
+  readonly bases: readonly { readonly name: string; readonly digest: string }[];
   readonly packages: readonly PythonPackage[];
 }
 

@@ -52,6 +52,7 @@ describe('documents about an image', () => {
     descriptor: { mediaType: 'application/json', digest: `sha256:${'a'.repeat(64)}`, size: 10 },
     name: 'registry.example:5000/team/scoring',
     created: '2026-01-01T00:00:00.000Z',
+    bases: [],
     packages: [{ name: 'flask', version: '3.0.3+local', sha256: 'b'.repeat(64) }],
   };
   const definition = { inputs: { platform: 'linux/amd64' }, variable: () => undefined };
