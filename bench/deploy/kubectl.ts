@@ -2,10 +2,9 @@ import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureGoBinary } from '../../local/toolchain/binary.ts';
-import type { Contestant } from '../contest.ts';
 import { measure } from '../measure.ts';
+import type { Sample } from '../report.ts';
 import type { Room } from '../room.ts';
-import { requests } from './metrics.ts';
 import type { Target } from './target.ts';
 
 const script = 'set -e; "$@" apply $HOW -f "$FOLDER"; "$@" rollout status deployment/web --timeout=120s';
@@ -31,25 +30,15 @@ export function kubectlBinary(room: Room): Promise<string> {
   });
 }
 
-/** What kubectl notes of its requests at `-v=6`: one line each. */
-function countRequests(output: string): number {
-  return output.match(/^I.*(?:"Response" verb=| (?:GET|POST|PATCH|PUT) https:).*$/gm)?.length ?? 0;
-}
-
 /** The script that the task replaces. */
-export function kubectl(room: Room, binary: string, target: Target, kind: Kind): Contestant {
-  const shared = mkdtemp(join(room.folder, 'kubectl-'));
-  return {
-    name: kind.name,
-    async run() {
-      const cache = kind.isFresh ? await mkdtemp(join(room.folder, 'kubectl-')) : await shared;
-      const flags = ['-v=6', '--kubeconfig', target.kubeconfig, '--namespace', target.namespace];
-      const { sample, output } = await measure({
-        command: 'bash',
-        args: ['-c', script, 'kubectl', binary, ...flags, '--cache-dir', cache],
-        env: { ...process.env, FOLDER: target.folder, HOW: kind.how },
-      });
-      return { ...sample, [requests.name]: countRequests(output) };
-    },
-  };
+export async function kubectl(room: Room, binary: string, target: Target, kind: Kind): Promise<Sample> {
+  const kept = join(room.folder, `kubectl-${target.namespace}`);
+  const cache = kind.isFresh ? await mkdtemp(join(room.folder, 'kubectl-')) : kept;
+  const flags = ['--kubeconfig', target.kubeconfig, '--namespace', target.namespace];
+  const { sample } = await measure({
+    command: 'bash',
+    args: ['-c', script, 'kubectl', binary, ...flags, '--cache-dir', cache],
+    env: { ...process.env, FOLDER: target.folder, HOW: kind.how },
+  });
+  return sample;
 }

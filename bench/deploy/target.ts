@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { ClusterEndpoint, RegistryEndpoint } from '../../local/lib/endpoints.ts';
+import type { KubeClient } from '../../src/kube/client.ts';
 import type { KubeObject } from '../../src/kube/objects.ts';
 import { soon, testNamespace } from '../../tests/support/deployment.ts';
 import type { Room } from '../room.ts';
@@ -15,12 +16,16 @@ export interface Target {
   /** By digest. */
   readonly image: string;
   readonly registry: RegistryEndpoint;
+  readonly client: KubeClient;
+  /** The next release of the same objects, in the same files: another image, and every other object changed. */
+  next(): Promise<Target>;
 }
 
 export interface Site {
   readonly cluster: ClusterEndpoint;
   readonly registry: RegistryEndpoint;
-  readonly image: string;
+  /** Two of one application, by digest. */
+  readonly images: readonly [string, string];
 }
 
 const pullSecret = 'registry';
@@ -36,20 +41,25 @@ function deployment(image: string): object {
   };
 }
 
-function service(): object {
-  const spec = { selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }] };
-  return { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' }, spec };
+function service(release: number): object {
+  const ports = [{ port: 80 + release, targetPort: 8080 }];
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'web' },
+    spec: { selector: { app: 'web' }, ports },
+  };
 }
 
-function settings(at: number): object {
-  const data = { 'settings.json': JSON.stringify({ at, text: 'x'.repeat(500) }) };
+function settings(at: number, release: number): object {
+  const data = { 'settings.json': JSON.stringify({ at, release, text: 'x'.repeat(500) }) };
   return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: `settings-${at}` }, data };
 }
 
 /** So many objects: a Deployment, its Service, and ConfigMaps. */
-function objects(count: number, image: string): object[] {
-  const more = Array.from({ length: Math.max(0, count - 2) }, (_, at) => settings(at));
-  return [deployment(image), service(), ...more].slice(0, count);
+function objects(count: number, release: number, image: string): object[] {
+  const more = Array.from({ length: Math.max(0, count - 2) }, (_, at) => settings(at, release));
+  return [deployment(image), service(release), ...more].slice(0, count);
 }
 
 function registrySecret({
@@ -72,12 +82,18 @@ export async function newTarget(room: Room, site: Site, count: number): Promise<
   const secret = registrySecret(site.registry);
   const metadata = { ...secret.metadata, namespace: namespace.name };
   await namespace.client.create({ ...secret, metadata }, soon());
-  await namespace.client.close();
+  room.atEnd(() => namespace.client.close());
   const folder = join(room.folder, 'manifests', namespace.name);
   await mkdir(folder, { recursive: true });
-  for (const [at, object] of objects(count, site.image).entries()) {
-    await writeFile(join(folder, `${String(at).padStart(3, '0')}.yaml`), stringify(object));
-  }
   const { kubeconfig } = site.cluster;
-  return { kubeconfig, namespace: namespace.name, folder, image: site.image, registry: site.registry };
+  const { client, name } = namespace;
+  const write = async (release: number): Promise<Target> => {
+    const image = site.images[release % 2] ?? '';
+    for (const [at, object] of objects(count, release, image).entries()) {
+      await writeFile(join(folder, `${String(at).padStart(3, '0')}.yaml`), stringify(object));
+    }
+    const next = () => write(release + 1);
+    return { kubeconfig, namespace: name, folder, image, registry: site.registry, client, next };
+  };
+  return write(0);
 }

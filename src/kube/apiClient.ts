@@ -151,18 +151,27 @@ function writes(
   };
 }
 
-function questions(transport: Transport, paths: Paths): Pick<KubeClient, 'review' | 'ask' | 'version'> {
+/** Asks the API server about the identity that asks. */
+async function askSelf(
+  transport: Transport,
+  kind: string,
+  spec: object,
+  signal: AbortSignal,
+): Promise<KubeObject> {
+  const body = { apiVersion: 'authorization.k8s.io/v1', kind, spec };
+  const call = { verb: 'create', what: `a ${kind}` };
+  const path = `/apis/authorization.k8s.io/v1/${kind.toLowerCase()}s`;
+  return (await transport.json({ call, method: 'POST', path, body, signal })) as KubeObject;
+}
+
+function questions(
+  transport: Transport,
+  paths: Paths,
+): Pick<KubeClient, 'review' | 'rules' | 'ask' | 'version'> {
   return {
-    async review(resourceAttributes, signal) {
-      const body = {
-        apiVersion: 'authorization.k8s.io/v1',
-        kind: 'SelfSubjectAccessReview',
-        spec: { resourceAttributes },
-      };
-      const call = { verb: 'create', what: 'a SelfSubjectAccessReview' };
-      const path = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
-      return (await transport.json({ call, method: 'POST', path, body, signal })) as KubeObject;
-    },
+    review: (resourceAttributes, signal) =>
+      askSelf(transport, 'SelfSubjectAccessReview', { resourceAttributes }, signal),
+    rules: (namespace, signal) => askSelf(transport, 'SelfSubjectRulesReview', { namespace }, signal),
     async version(signal) {
       const call = { verb: 'read', what: "the server's version" };
       const answer = await transport.json({ call, method: 'GET', path: '/version', signal });

@@ -79,6 +79,8 @@ export interface KubeClient {
   remove(ref: ObjectRef, options: RemoveOptions, signal: AbortSignal): Promise<void>;
   /** Asks whether this identity may do something: the answered SelfSubjectAccessReview. */
   review(resourceAttributes: object, signal: AbortSignal): Promise<KubeObject>;
+  /** Asks what this identity may do in a namespace: the answered SelfSubjectRulesReview. */
+  rules(namespace: string, signal: AbortSignal): Promise<KubeObject>;
   /** Asks a pod's HTTP server through the API server: no address, no Service and no network path is needed. */
   ask(pod: ObjectRef, question: PodQuestion, signal: AbortSignal): Promise<PodAnswer>;
   /** The last lines of a container's log. */

@@ -6,6 +6,7 @@ import type { KubeClient } from './client.ts';
 import type { Resource } from './discovery.ts';
 import { isRecord } from './objects.ts';
 import type { Change } from './plan.ts';
+import { notInRules } from './rules.ts';
 import { rolloutKinds } from './workload.ts';
 
 /** One right that a release needs. */
@@ -105,8 +106,8 @@ function remedyFor(missing: readonly Right[], reasons: string): string {
 }
 
 /**
- * Asks the API server, before anything changes, whether this identity may do all that the changes need (one
- * SelfSubjectAccessReview a right). Throws RIGHTS_MISSING that names every missing right; those that only
+ * Asks the API server, before anything changes, whether this identity may do all that the changes need (its
+ * rules in one request, then one SelfSubjectAccessReview for each right that they do not show). Throws RIGHTS_MISSING that names every missing right; those that only
  * diagnosis needs are a warning.
  */
 export async function preflight(
@@ -114,7 +115,8 @@ export async function preflight(
   changes: readonly Change[],
   options: { readonly extra: readonly Right[]; readonly log: Log; readonly signal: AbortSignal },
 ): Promise<void> {
-  const needed = [...(await neededRights(client, changes, options.signal)), ...options.extra];
+  const all = [...(await neededRights(client, changes, options.signal)), ...options.extra];
+  const needed = await notInRules(client, all, options.signal);
   const denials = await mapParallel(needed, reviewsAtOnce, (right) =>
     denialOf(client, right, options.signal),
   );

@@ -1,4 +1,5 @@
 import type { Log } from '../host/host.ts';
+import { applyInBatches } from './batches.ts';
 import type { KubeClient } from './client.ts';
 import { DiagnosedFailure, type Diagnosis, diagnose } from './diagnosis.ts';
 import { canHold, pinOf, type Strategy, serves } from './hold.ts';
@@ -164,8 +165,12 @@ export async function release<T>(
 ): Promise<ReleaseOutcome<T>> {
   const begun: Change[] = [];
   try {
-    const applied: KubeObject[] = [];
-    for (const change of changes) applied.push(await applyOne(change, changes, options, begun));
+    const isGated = options.trial !== undefined || options.strategy.kind !== 'rolling';
+    const applied = await applyInBatches(
+      changes,
+      (change) => isGated && change.manifest.runsImage,
+      (change) => applyOne(change, changes, options, begun),
+    );
     const workloads = applied.filter((object) => rolloutKinds.includes(object.kind));
     const rolled = await rollOut(workloads, options);
     await unpin(pinnedServices(begun, options.strategy), options);
