@@ -1,18 +1,8 @@
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ensureGoBinary } from '../../local/toolchain/binary.ts';
 import { measure } from '../measure.ts';
 import type { Sample } from '../report.ts';
-import type { Room } from '../room.ts';
 import type { Target } from './target.ts';
-
-/** Helm, built once from its Go module. */
-export function helmBinary({ context }: Room): Promise<string> {
-  return ensureGoBinary(context, {
-    ...{ name: 'helm', package: 'helm.sh/helm/v3/cmd/helm', version: 'v3.22.0' },
-    duration: 'about two minutes',
-  });
-}
 
 /** `helm upgrade --install --wait` of a chart whose templates are the manifests. */
 export async function helm(binary: string, target: Target): Promise<Sample> {

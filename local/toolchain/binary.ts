@@ -69,6 +69,11 @@ async function exists(file: string): Promise<boolean> {
   );
 }
 
+/** What `go install` calls the program: a major version at the end of its path is no name. */
+function programOf(path: string): string {
+  return basename(path.replace(/\/v\d+$/, ''));
+}
+
 async function build(context: LocalContext, spec: GoBinarySpec, target: string): Promise<void> {
   await checkGo();
   const started = Date.now();
@@ -76,7 +81,7 @@ async function build(context: LocalContext, spec: GoBinarySpec, target: string):
     `Building ${spec.name}: ${spec.duration ?? 'seconds'}, once for this user (kept in ${dirname(target)})`,
   );
   const folder = await mkdtemp(`${target}.part-`);
-  const program = 'package' in spec ? basename(spec.package) : spec.name;
+  const program = 'package' in spec ? programOf(spec.package) : spec.name;
   const built = join(folder, `${program}${suffix}`);
   try {
     await runGo({

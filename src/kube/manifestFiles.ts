@@ -38,8 +38,7 @@ async function filesBelow(folder: string): Promise<string[]> {
 }
 
 /** The manifest files that one line of the input names: a file, a folder's files, or a glob's matches. */
-async function matches(pattern: string, folder: string): Promise<string[]> {
-  const absolute = toPosix(isAbsolute(pattern) ? resolve(pattern) : resolve(folder, pattern));
+async function matches(absolute: string): Promise<string[]> {
   const found = await stat(absolute).catch(() => undefined);
   if (found?.isFile()) return [absolute];
   const glob = found?.isDirectory() ? `${absolute}/*` : absolute;
@@ -49,10 +48,14 @@ async function matches(pattern: string, folder: string): Promise<string[]> {
     .sort();
 }
 
+function shownName(path: string, folder: string): string {
+  const inside = relative(folder, path);
+  return toPosix(inside.startsWith('..') || inside === '' ? path : inside);
+}
+
 async function readManifest(path: string, folder: string): Promise<ManifestFile> {
   const size = (await stat(path)).size;
-  const inside = relative(folder, path);
-  const name = toPosix(inside.startsWith('..') ? path : inside);
+  const name = shownName(path, folder);
   if (size <= largestBytes) return { name, text: await readFile(path, 'utf8') };
   throw new DeliveryError({
     code: 'MANIFEST_TOO_LARGE',
@@ -62,16 +65,28 @@ async function readManifest(path: string, folder: string): Promise<ManifestFile>
   });
 }
 
-/** Reads the files that the input's lines name, each once, in a stable order. Throws MANIFESTS_NOT_FOUND. */
+/** Renders what is no plain manifest; undefined for all else. */
+export type Render = (path: string, name: string) => Promise<ManifestFile | undefined>;
+
+/**
+ * Reads the files that the input's lines name, each once, in a stable order; what is to be rendered first stands
+ * for itself. Throws MANIFESTS_NOT_FOUND, and what rendering throws.
+ */
 export async function readManifestFiles(
   patterns: readonly string[],
   folder: string,
+  render: Render,
 ): Promise<ManifestFile[]> {
-  const paths = new Set<string>();
+  const files = new Map<string, ManifestFile>();
   for (const pattern of patterns) {
-    const found = await matches(pattern, folder);
+    const path = toPosix(isAbsolute(pattern) ? resolve(pattern) : resolve(folder, pattern));
+    const one = await render(path, shownName(path, folder));
+    if (one !== undefined) files.set(path, one);
+    const found = one === undefined ? await matches(path) : [path];
     if (found.length === 0) throw noMatch(pattern, folder);
-    for (const path of found) paths.add(path);
+    for (const each of found) {
+      if (!files.has(each)) files.set(each, await readManifest(each, folder));
+    }
   }
-  return Promise.all([...paths].map((path) => readManifest(path, folder)));
+  return [...files.values()];
 }

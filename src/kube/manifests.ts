@@ -78,6 +78,12 @@ function toValue(document: Document.Parsed, origin: string): unknown {
   }
 }
 
+/** Helm writes before each document which template it comes from. */
+function templateOf(document: Document.Parsed<ParsedNode>): string | undefined {
+  const comment = document.commentBefore ?? document.contents?.commentBefore ?? '';
+  return /^ Source: (\S+)$/m.exec(comment)?.[1];
+}
+
 /** The objects of one file, YAML or JSON, one or many documents. Throws MANIFEST_INVALID with file and document. */
 export function parseManifests(file: ManifestFile): Manifest[] {
   const lineCounter = new LineCounter();
@@ -89,7 +95,8 @@ export function parseManifests(file: ManifestFile): Manifest[] {
   if (!Array.isArray(documents)) return [];
   return documents.flatMap((document, index) => {
     const line = lineCounter.linePos(document.range[0]).line;
-    const origin = `${file.name}, document ${index + 1} (line ${line})`;
+    const template = templateOf(document);
+    const origin = `${file.name}, ${template ?? `document ${index + 1} (line ${line})`}`;
     const value = toValue(document, origin);
     return value === null || value === undefined ? [] : flatten(value, origin);
   });

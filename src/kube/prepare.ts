@@ -8,12 +8,14 @@ import { inApplyOrder, type Manifest, parseManifests, refuseDuplicates } from '.
 import { type ModelVolume, withModelVolume } from './modelVolume.ts';
 import { inNamespace } from './plan.ts';
 import { pullSecret, pullSecretName, withPullSecret } from './pullSecret.ts';
+import { type ChartValues, rendered } from './render/folder.ts';
+import { withoutHooks } from './render/hooks.ts';
 import type { ResolvedImage } from './resolveImage.ts';
 import { type Trace, withTrace } from './trace.ts';
 
 /** What runs the image. */
 export type Source =
-  | { readonly kind: 'manifests'; readonly patterns: readonly string[] }
+  | { readonly kind: 'manifests'; readonly patterns: readonly string[]; readonly chart: ChartValues }
   | { readonly kind: 'generated'; readonly application: Application };
 
 export interface PrepareOptions {
@@ -27,11 +29,15 @@ export interface PrepareOptions {
   readonly modelVolume?: ModelVolume;
 }
 
-async function sourceManifests(options: PrepareOptions, host: Host): Promise<Manifest[]> {
-  const { source, image } = options;
+async function sourceManifests(client: KubeClient, options: PrepareOptions, host: Host): Promise<Manifest[]> {
+  const { source, image, namespace } = options;
   if (source.kind === 'generated') return generate(source.application, image.reference);
-  const files = await readManifestFiles(source.patterns, host.workingFolder);
-  const manifests = files.flatMap(parseManifests);
+  const { environment, workingFolder, cancelled: signal } = host;
+  const version = (): Promise<string> => client.version(signal);
+  const settings = { environment, signal, chart: source.chart, namespace, workingFolder, version };
+  const render = (path: string, name: string) => rendered(path, name, settings);
+  const files = await readManifestFiles(source.patterns, workingFolder, render);
+  const manifests = withoutHooks(files.flatMap(parseManifests));
   host.log.info(`Read ${manifests.length} objects from ${files.map((file) => file.name).join(', ')}`);
   return manifests;
 }
@@ -68,14 +74,14 @@ function secretManifests(options: PrepareOptions): Manifest[] {
 
 /**
  * The objects to apply, in order: read or generated, in their namespace, the image pinned by digest, the trace
- * and the pull secret added. Throws MANIFEST_…, MANIFESTS_…, KIND_UNKNOWN and CONTAINER_NOT_FOUND.
+ * and the pull secret added. Throws MANIFEST_…, MANIFESTS_…, RENDER_…, KIND_UNKNOWN and CONTAINER_NOT_FOUND.
  */
 export async function prepare(
   client: KubeClient,
   options: PrepareOptions,
   host: Host,
 ): Promise<PinnedManifest[]> {
-  const all = [...secretManifests(options), ...(await sourceManifests(options, host))];
+  const all = [...secretManifests(options), ...(await sourceManifests(client, options, host))];
   const placed = await inNamespace(client, all, options.namespace, host.cancelled);
   refuseDuplicates(placed);
   const pinned = pinImage(placed, {

@@ -38,6 +38,9 @@ export const fields = {
   namespace: text(),
   createNamespace: flag(false),
   manifests: lines(),
+  helmReleaseName: text(),
+  helmValues: lines(),
+  helmSet: lines(),
   container: text(),
   appName: text(),
   replicas: integer({ min: 0, max: 1000, defaultValue: 2, unit: 'pods' }),
@@ -160,6 +163,13 @@ function readImage(raw: Raw): ImageChoice {
   };
 }
 
+function readSource(raw: Raw): Source {
+  if (raw.manifests.length === 0) return { kind: 'generated', application: toApplication(raw) };
+  const release = raw.helmReleaseName;
+  const chart = { files: raw.helmValues, set: raw.helmSet, ...(release === undefined ? {} : { release }) };
+  return { kind: 'manifests', patterns: raw.manifests, chart };
+}
+
 function readStrategy(raw: Raw): Strategy {
   if (raw.strategy !== 'canary') return { kind: raw.strategy };
   return { kind: 'canary', percent: raw.canaryPercent, durationMs: raw.canaryDuration * 1000 };
@@ -173,10 +183,7 @@ export function readDeployInputs(host: Host): DeployInputs {
     connection: readConnection(raw),
     ...(raw.namespace === undefined ? {} : { namespace: raw.namespace }),
     createNamespace: raw.createNamespace,
-    source:
-      raw.manifests.length > 0
-        ? { kind: 'manifests', patterns: raw.manifests }
-        : { kind: 'generated', application: toApplication(raw) },
+    source: readSource(raw),
     ...(raw.container === undefined ? {} : { container: raw.container }),
     image: readImage(raw),
     createPullSecret: raw.createPullSecret,

@@ -72,6 +72,7 @@ export interface RunSettings {
   readonly variables?: Readonly<Record<string, string>>;
   readonly workingFolder?: string;
   readonly signal?: AbortSignal;
+  readonly environment?: NodeJS.ProcessEnv;
 }
 
 /** Runs the task once; an error that is no DeliveryError is the test's failure. */

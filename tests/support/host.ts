@@ -20,6 +20,8 @@ export interface HostSettings {
   readonly pipelineIdentity?: PipelineIdentity;
   readonly workingFolder: string;
   readonly signal?: AbortSignal;
+  /** Of child processes; without it that of the tests. */
+  readonly environment?: NodeJS.ProcessEnv;
 }
 
 /** A host without an agent: inputs from a record, everything said is kept for assertions. */
@@ -43,7 +45,7 @@ export function recordingHost(settings: HostSettings): { host: Host; said: Recor
     cancelled: settings.signal ?? new AbortController().signal,
     temporaryFolder: settings.workingFolder,
     workingFolder: settings.workingFolder,
-    environment: process.env,
+    environment: settings.environment ?? process.env,
     input: (name) => settings.inputs?.[name]?.trim() || undefined,
     variable: (name) => settings.variables?.[name],
     connection: (id) => {

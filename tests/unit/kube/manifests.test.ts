@@ -131,7 +131,7 @@ describe('The manifests input', () => {
       for (const file of ['k8s/a.yaml', 'k8s/b.yml', 'k8s/base/c.json', 'k8s/README.md'])
         await writeFile(join(folder, file), configMap('x'));
       const names = async (...patterns: string[]) =>
-        (await readManifestFiles(patterns, folder)).map((file) => file.name);
+        (await readManifestFiles(patterns, folder, async () => undefined)).map((file) => file.name);
       assert.deepEqual(await names('k8s'), ['k8s/a.yaml', 'k8s/b.yml']);
       assert.deepEqual(await names('k8s/a.yaml', 'k8s/**'), ['k8s/a.yaml', 'k8s/b.yml', 'k8s/base/c.json']);
       await assert.rejects(names('k8s/a.yaml', 'charts/*.yaml'), (error: unknown) => {
