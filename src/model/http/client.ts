@@ -37,9 +37,15 @@ export function headerOf({ headers }: Pick<HttpAnswer, 'headers'>, name: string)
   return typeof value === 'string' ? value : value?.[0];
 }
 
+/** A body up to this is rather read to its end, in bytes: a new connection costs more. */
+const dumpedBytes = 16 * 1024;
+
 /** Ends an answer whose body nobody wants. */
-export function discard({ body }: HttpAnswer): void {
-  body.on('error', () => undefined).destroy();
+export function discard(answer: HttpAnswer): void {
+  const { body } = answer;
+  body.on('error', () => undefined);
+  if (Number(headerOf(answer, 'content-length') ?? Infinity) > dumpedBytes) body.destroy();
+  else void body.dump({ limit: dumpedBytes }).catch(() => undefined);
 }
 
 /** https stays https: whoever is on the way could read or change what plain http carries. */

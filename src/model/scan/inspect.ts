@@ -36,14 +36,18 @@ async function peek(stream: Bytes): Promise<{ head: Buffer; whole: Bytes }> {
   return { head, whole: whole() };
 }
 
-/** Inspects plain content by what its first bytes and its name say that it is. */
+type Inspection = (pieces: Bytes, context: ContentContext) => Promise<Finding[]>;
+
+/** How plain content is inspected, by what its first bytes and its name say that it is; undefined for most. */
+function inspectionOf(head: Buffer, file: string): Inspection | undefined {
+  if (startsWith(head, '\u0093NUMPY')) return inspectNumpy;
+  if (startsWith(head, '\u0089HDF\r\n') || /(^|[/ ])config\.json$/.test(file)) return inspectKeras;
+  return isPickle(head) || pickleName.test(file) ? inspectPickle : undefined;
+}
+
 async function inspectStream(stream: Bytes, context: ContentContext): Promise<Finding[]> {
   const { head, whole } = await peek(stream);
-  if (startsWith(head, '\u0093NUMPY')) return inspectNumpy(whole, context);
-  if (startsWith(head, '\u0089HDF\r\n') || /(^|[/ ])config\.json$/.test(context.file)) {
-    return inspectKeras(whole, context);
-  }
-  return isPickle(head) || pickleName.test(context.file) ? inspectPickle(whole, context) : [];
+  return (await inspectionOf(head, context.file)?.(whole, context)) ?? [];
 }
 
 async function inspectEntries(archive: ZipFile, context: ContentContext): Promise<Finding[]> {
@@ -102,9 +106,10 @@ function unpackerOf(head: Buffer): Duplex | undefined {
 async function inspectByKind(path: string, context: ContentContext, signal: AbortSignal): Promise<Finding[]> {
   const head = await headOf(path);
   if (startsWith(head, 'PK')) return inspectZip(path, context);
-  const stream = createReadStream(path, { highWaterMark: 256 * 1024, signal });
   const named = /\.(gz|z|pkl|pickle|joblib)$/i.test(context.file);
   const unpacker = named ? unpackerOf(head) : undefined;
+  if (unpacker === undefined && inspectionOf(head, context.file) === undefined) return [];
+  const stream = createReadStream(path, { highWaterMark: 256 * 1024, signal });
   stream.on('error', (error) => unpacker?.destroy(error));
   try {
     return await inspectStream(unpacker === undefined ? stream : stream.pipe(unpacker), context);

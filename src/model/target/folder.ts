@@ -1,5 +1,5 @@
-import { lstat, mkdir, rename, rm, rmdir } from 'node:fs/promises';
-import { dirname, join, sep } from 'node:path';
+import { lstat, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { basename, dirname, join, sep } from 'node:path';
 import { DeliveryError } from '../../errors.ts';
 import { writingTo } from '../../files/errors.ts';
 import { makeFolder } from '../../files/folder.ts';
@@ -14,10 +14,33 @@ function inTheWay(path: string, what: string): DeliveryError {
   });
 }
 
-async function kindOf(path: string): Promise<'nothing' | 'file' | 'folder' | 'other'> {
+type Kind = 'nothing' | 'file' | 'folder' | 'other';
+
+async function kindOf(path: string): Promise<Kind> {
   const stat = await lstat(path).catch(() => undefined);
   if (stat === undefined) return 'nothing';
   return stat.isFile() ? 'file' : stat.isDirectory() ? 'folder' : 'other';
+}
+
+/** What some file systems take for one name. */
+function folded(name: string): string {
+  return name.normalize('NFC').toLowerCase();
+}
+
+/** Tells whether a path may exist, by one listing of its folder: a question a file would cost more than the file. */
+function listings(): (path: string) => Promise<boolean> {
+  const known = new Map<string, Promise<ReadonlySet<string> | undefined>>();
+  const list = (folder: string) =>
+    readdir(folder).then(
+      (names) => new Set(names.map(folded)),
+      () => undefined,
+    );
+  return async (path) => {
+    const folder = dirname(path);
+    const listing = known.get(folder) ?? list(folder);
+    known.set(folder, listing);
+    return (await listing)?.has(folded(basename(path))) ?? true;
+  };
 }
 
 /** Folders between the target and its files, parents first. */
@@ -29,8 +52,6 @@ function foldersOf(paths: readonly string[]): string[] {
   }
   return [...folders].sort();
 }
-
-type Kind = Awaited<ReturnType<typeof kindOf>>;
 
 const kindNames: Readonly<Record<Kind, string>> = {
   nothing: 'Nothing',
@@ -57,16 +78,23 @@ export async function prepareFolder(folder: string, paths: readonly string[]): P
     const kind = await requireKind(path, ['nothing', 'folder']);
     if (kind === 'nothing') await writingTo(path, () => mkdir(path));
   }
+  const mayExist = listings();
   for (const path of paths) {
-    await requireKind(finalPath(folder, path), ['nothing', 'file', 'other']);
-    await requireKind(partialPath(folder, path), ['nothing', 'file']);
+    const [final, partial] = [finalPath(folder, path), partialPath(folder, path)];
+    if (await mayExist(final)) await requireKind(final, ['nothing', 'file', 'other']);
+    if (await mayExist(partial)) await requireKind(partial, ['nothing', 'file']);
   }
 }
 
+/** More would only wait for the file system. */
+const renamesAtOnce = 8;
+
 /** Gives files that have arrived their final names. */
 export async function installFiles(folder: string, paths: readonly string[]): Promise<void> {
-  for (const path of paths) {
-    await writingTo(folder, () => rename(partialPath(folder, path), finalPath(folder, path)));
+  for (let at = 0; at < paths.length; at += renamesAtOnce) {
+    const some = paths.slice(at, at + renamesAtOnce);
+    const install = (path: string) => rename(partialPath(folder, path), finalPath(folder, path));
+    await writingTo(folder, () => Promise.all(some.map(install)));
   }
 }
 

@@ -44,6 +44,11 @@ export const smallBytes = 1024 * 1024;
 /** A hash cannot be shared out, and several files are seldom hashed faster than they arrive. */
 const mostThreads = 4;
 
+/** The next power of two: blocks of few sizes are found again. */
+function roundedUp(size: number): number {
+  return 2 ** Math.ceil(Math.log2(Math.max(size, 4096)));
+}
+
 function startThread(waiting: Map<number, Waiting>): Worker {
   const worker = new Worker(hashWorkerProgram, { eval: true, execArgv: [] });
   worker.unref();
@@ -65,7 +70,7 @@ export function hashThreads(): HashThreads {
   const count = Math.min(mostThreads, Math.max(2, availableParallelism()));
   const waiting = new Map<number, Waiting>();
   // Used again and again: what one thread gives to another is freed late.
-  const free: SharedArrayBuffer[] = [];
+  const free = new Map<number, SharedArrayBuffer[]>();
   let lastId = 0;
 
   /** The next thread in turn, so that the hashes of several files, and of one file, run side by side. */
@@ -73,6 +78,11 @@ export function hashThreads(): HashThreads {
     const thread = threads[id % count] ?? startThread(waiting);
     threads[id % count] = thread;
     return thread;
+  };
+  const freeFor = (size: number): SharedArrayBuffer[] => {
+    const blocks = free.get(roundedUp(size)) ?? [];
+    free.set(roundedUp(size), blocks);
+    return blocks;
   };
   const answerTo = (id: number): Promise<string[]> => {
     const answer = new Promise<string[]>((resolve, reject) => waiting.set(id, { resolve, reject }));
@@ -94,14 +104,14 @@ export function hashThreads(): HashThreads {
         },
       };
     },
-    block: (size) => new Uint8Array(free.pop() ?? new SharedArrayBuffer(smallBytes), 0, size),
+    block: (size) => new Uint8Array(freeFor(size).pop() ?? new SharedArrayBuffer(roundedUp(size)), 0, size),
     async store(path, block, algorithms) {
       const id = lastId++;
       const answer = answerTo(id);
       // One thread is enough: writing and hashing a small file takes less than asking for it.
       threadOf(0).postMessage({ id, path, bytes: block, algorithms });
       const digests = await answer;
-      free.push(block.buffer);
+      freeFor(block.buffer.byteLength).push(block.buffer);
       return digests;
     },
     async close() {

@@ -46,12 +46,19 @@ export async function openJournal(folder: string, fingerprint: string): Promise<
   const finished = entriesOf(await readFile(file, 'utf8').catch(() => ''), fingerprint);
   const handle: FileHandle = await open(file, finished.size === 0 ? 'w' : 'a');
   if (finished.size === 0) await handle.appendFile(`${fingerprint} ${rangeBytes} ${startOfSystem()}\n`);
+  let waiting = '';
   let last: Promise<void> = Promise.resolve();
+  const flush = async (): Promise<void> => {
+    const lines = waiting;
+    waiting = '';
+    if (lines !== '') await handle.appendFile(lines);
+  };
   return {
     finished: (path) => finished.get(path) ?? new Set(),
     record: (path, range) => {
-      // One line after the other: lines of parallel ranges must not run into each other.
-      last = last.then(() => handle.appendFile(`${range} ${path}\n`));
+      // One write after the other, each with all lines since the last: parallel ones could run into each other.
+      waiting += `${range} ${path}\n`;
+      last = last.then(flush);
       return last;
     },
     close: () => handle.close(),
