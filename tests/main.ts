@@ -6,6 +6,7 @@ import { checkCommand } from '../local/commands/check.ts';
 import { createContext, type LocalContext, repositoryRoot } from '../local/lib/context.ts';
 import { startServices } from '../local/services/index.ts';
 import { ensureSystemPackages, systemPackages } from '../local/services/packages.ts';
+import { kubectlBinary } from '../local/toolchain/kubectl.ts';
 import { ensureNode } from '../local/toolchain/node.ts';
 import { versitygwBinary } from '../local/toolchain/versitygw.ts';
 import { stopTestServices, testContext } from './support/services.ts';
@@ -47,6 +48,7 @@ async function prepare(context: LocalContext): Promise<void> {
   const test = await testContext();
   await startServices({ ...test, say: context.say }, ['storage', 'registry', 'cluster']);
   await versitygwBinary(context);
+  await kubectlBinary(context);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { startServices } from '../../local/services/index.ts';
+import { kubectlBinary } from '../../local/toolchain/kubectl.ts';
 import { helmBinary } from '../../tests/support/renderTools.ts';
 import { pushWebImages } from '../../tests/support/webImage.ts';
 import { type Contestant, hold, type Outcome, reportOf } from '../contest.ts';
@@ -9,7 +10,7 @@ import { type Room, withRoom } from '../room.ts';
 import { bundled } from '../task.ts';
 import { countRequests } from './countingProxy.ts';
 import { helm } from './helm.ts';
-import { kubectl, kubectlBinary, kubectlKinds } from './kubectl.ts';
+import { kubectl, kubectlKinds } from './kubectl.ts';
 import { overhead, requests } from './metrics.ts';
 import { timeReadiness } from './readiness.ts';
 import { newTarget, type Site, type Target } from './target.ts';
@@ -35,7 +36,7 @@ async function openSite({ context }: Room): Promise<Site> {
 
 async function deployers(room: Room): Promise<Deployer[]> {
   const bundle = await bundled(room, 'DeployToAks');
-  const binary = await kubectlBinary(room);
+  const binary = await kubectlBinary(room.context);
   const chartTool = await helmBinary(room.context);
   return [
     { name: 'DeployToAks', deploy: (target) => deployToAks(room, bundle, target) },

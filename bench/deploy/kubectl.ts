@@ -1,7 +1,5 @@
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { ensureGoBinary } from '../../local/toolchain/binary.ts';
 import { measure } from '../measure.ts';
 import type { Sample } from '../report.ts';
 import type { Room } from '../room.ts';
@@ -20,15 +18,6 @@ export const kubectlKinds = [
   },
 ] as const;
 type Kind = (typeof kubectlKinds)[number];
-
-/** kubectl of the cluster's own version. */
-export function kubectlBinary(room: Room): Promise<string> {
-  return ensureGoBinary(room.context, {
-    name: 'kubectl',
-    folder: fileURLToPath(new URL('../kubectl', import.meta.url)),
-    duration: 'about a minute',
-  });
-}
 
 /** The script that the task replaces. */
 export async function kubectl(room: Room, binary: string, target: Target, kind: Kind): Promise<Sample> {

@@ -1,6 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { audiences, type LocalIdentity } from '../identity/index.ts';
 import { type Answer, type Asked, type RunningServer, startServer } from '../identity/server.ts';
+import { forbidden, refused, tokenRefused, versionRefusal } from './armRefusals.ts';
+import { type ClusterCommands, createRunCommands, type RunCommands } from './runCommands.ts';
 
 /** A managed cluster as the resource manager knows it. */
 export interface ManagedCluster {
@@ -16,6 +17,9 @@ export interface ManagedCluster {
   readonly users: readonly string[];
   /** Object ids with the Cluster Admin Role. */
   readonly admins: readonly string[];
+  readonly isPrivate?: boolean;
+  /** Absent where no command can be run. */
+  readonly commands?: ClusterCommands;
 }
 
 /** The resource manager, in this process, over HTTPS. */
@@ -26,36 +30,10 @@ export interface LocalArm extends RunningServer {
 /** Versions of Microsoft.ContainerService/managedClusters that this one knows. */
 const versions: ReadonlySet<string> = new Set(['2024-05-01', '2024-09-01', '2025-03-01']);
 
-function refused(status: number, code: string, message: string): Answer {
-  const headers = { 'x-ms-correlation-request-id': randomUUID(), 'x-ms-request-id': randomUUID() };
-  return { status, json: { error: { code, message } }, headers };
-}
-
-const tokenProblems = {
-  missing: ['AuthenticationFailed', "Authentication failed. The 'Authorization' header is missing."],
-  signature: ['InvalidAuthenticationToken', 'The access token is invalid.'],
-  expired: [
-    'ExpiredAuthenticationToken',
-    'The access token expiry UTC time is earlier than current UTC time.',
-  ],
-  audience: [
-    'InvalidAuthenticationTokenAudience',
-    'The access token has been obtained for wrong audience or resource.',
-  ],
-} as const;
-
 const route =
-  /^\/subscriptions\/([^/]+)\/resourceGroups\/([^/]+)\/providers\/Microsoft\.ContainerService\/managedClusters\/([^/]+)\/listCluster(User|Admin)Credential$/i;
+  /^\/subscriptions\/([^/]+)\/resourceGroups\/([^/]+)\/providers\/Microsoft\.ContainerService\/managedClusters\/([^/]+)(?:\/(.+))?$/i;
 
-function versionRefusal(version: string | null): Answer | undefined {
-  if (version === null) {
-    const message = 'The api-version query parameter (?api-version=) is required for all requests.';
-    return refused(400, 'MissingApiVersionParameter', message);
-  }
-  if (versions.has(version)) return undefined;
-  const message = `No registered resource provider found for API version '${version}'.`;
-  return refused(400, 'NoRegisteredProviderFound', message);
-}
+const provider = 'Microsoft.ContainerService/managedClusters';
 
 type Same = (a: string, b: string) => boolean;
 const same: Same = (a, b) => a.toLowerCase() === b.toLowerCase();
@@ -63,13 +41,8 @@ const same: Same = (a, b) => a.toLowerCase() === b.toLowerCase();
 function credentialOf(cluster: ManagedCluster, kind: string, objectId: string, request: Asked): Answer {
   const path = request.url.pathname;
   const admin = kind.toLowerCase() === 'admin';
-  const action = `Microsoft.ContainerService/managedClusters/listCluster${kind}Credential/action`;
   if (!(admin ? cluster.admins : [...cluster.users, ...cluster.admins]).includes(objectId)) {
-    return refused(
-      403,
-      'AuthorizationFailed',
-      `The client '${objectId}' with object id '${objectId}' does not have authorization to perform action '${action}' over scope '${path}' or the scope is invalid. If access was recently granted, please refresh your credentials.`,
-    );
+    return forbidden(objectId, `${provider}/listCluster${kind}Credential/action`, path);
   }
   if (admin && cluster.localAccountsDisabled) {
     const message =
@@ -86,40 +59,96 @@ function credentialOf(cluster: ManagedCluster, kind: string, objectId: string, r
   return { status: 200, json: { kubeconfigs: [{ name, value: Buffer.from(text).toString('base64') }] } };
 }
 
+/** The published shape, as far as clients of this product may look at it. */
+function described(cluster: ManagedCluster, objectId: string, path: string): Answer {
+  const { users, admins, commands, isPrivate = false, localAccountsDisabled, name } = cluster;
+  if (![...users, ...admins, ...(commands?.runners ?? [])].includes(objectId)) {
+    return forbidden(objectId, `${provider}/read`, path);
+  }
+  const properties = {
+    provisioningState: 'Succeeded',
+    powerState: { code: 'Running' },
+    currentKubernetesVersion: '1.36.3',
+    disableLocalAccounts: localAccountsDisabled,
+    apiServerAccessProfile: {
+      enablePrivateCluster: isPrivate,
+      disableRunCommand: commands?.disabled ?? false,
+    },
+    ...(localAccountsDisabled ? { aadProfile: { managed: true, enableAzureRBAC: true } } : {}),
+  };
+  return { status: 200, json: { id: path, name, type: provider, location: 'westeurope', properties } };
+}
+
+/** One request to a cluster that exists, by an identity. */
+interface ClusterRequest {
+  readonly cluster: ManagedCluster;
+  /** What follows the cluster's name in the path; empty for the cluster itself. */
+  readonly action: string;
+  readonly objectId: string;
+  readonly request: Asked;
+}
+
+async function command(asked: ClusterRequest, commands: RunCommands): Promise<Answer> {
+  const { cluster, action, objectId, request } = asked;
+  const [, id] = /^commandResults\/(\w+)$/i.exec(action) ?? [];
+  if (cluster.commands?.runners.includes(objectId) !== true) {
+    const wanted = id === undefined ? 'runcommand/action' : 'commandResults/read';
+    return forbidden(objectId, `${provider}/${wanted}`, request.url.pathname);
+  }
+  if (id !== undefined) return commands.result(id, request);
+  return commands.submit(cluster.commands, cluster.localAccountsDisabled, request);
+}
+
+async function answerFor(asked: ClusterRequest, commands: RunCommands): Promise<Answer> {
+  const { cluster, action, objectId, request } = asked;
+  const call = `${request.method} ${action}`;
+  const [, kind] = /^POST listCluster(User|Admin)Credential$/i.exec(call) ?? [];
+  if (kind !== undefined) return credentialOf(cluster, kind, objectId, request);
+  if (call === 'GET ') return described(cluster, objectId, request.url.pathname);
+  if (/^(POST runCommand|GET commandResults\/\w+)$/i.test(call)) return command(asked, commands);
+  if (/^(listCluster(User|Admin)Credential|runCommand|commandResults\/\w+|)$/i.test(action)) {
+    return refused(405, 'HttpMethodNotAllowed', `The method '${request.method}' is not allowed.`);
+  }
+  return refused(404, 'InvalidResourceType', 'The resource type could not be found.');
+}
+
+function clusterNamed(arm: LocalArm, names: readonly string[]): ManagedCluster | Answer {
+  const [subscription = '', group = '', name = ''] = names;
+  const inSubscription = arm.clusters.filter((one) => same(one.subscriptionId, subscription));
+  if (inSubscription.length === 0) {
+    return refused(404, 'SubscriptionNotFound', `The subscription '${subscription}' could not be found.`);
+  }
+  const inGroup = inSubscription.filter((one) => same(one.resourceGroup, group));
+  if (inGroup.length === 0) {
+    return refused(404, 'ResourceGroupNotFound', `Resource group '${group}' could not be found.`);
+  }
+  const message = `The Resource '${provider}/${name}' under resource group '${group}' was not found.`;
+  return inGroup.find((one) => same(one.name, name)) ?? refused(404, 'ResourceNotFound', message);
+}
+
 /** The resource manager's calls that the product makes, with their checks and their published errors. */
 export async function startArm(local: LocalIdentity): Promise<LocalArm> {
+  const commands = createRunCommands(local);
   const answer = async (request: Asked): Promise<Answer> => {
     const verified = await local.entra.verify(request.headers['authorization'], [audiences.resourceManager]);
-    if ('problem' in verified) {
-      const [code, message] = tokenProblems[verified.problem];
-      return refused(401, code, message);
-    }
-    const wrongVersion = versionRefusal(request.url.searchParams.get('api-version'));
+    if ('problem' in verified) return tokenRefused(verified.problem);
+    const wrongVersion = versionRefusal(request.url.searchParams.get('api-version'), versions);
     if (wrongVersion !== undefined) return wrongVersion;
-    const { pathname } = request.url;
-    const [, subscription = '', group = '', name = '', kind = ''] = route.exec(pathname) ?? [];
-    if (kind === '') return refused(404, 'InvalidResourceType', 'The resource type could not be found.');
-    if (request.method !== 'POST') {
-      return refused(405, 'HttpMethodNotAllowed', `The method '${request.method}' is not allowed.`);
-    }
-    const inSubscription = arm.clusters.filter((one) => same(one.subscriptionId, subscription));
-    if (inSubscription.length === 0) {
-      const message = `The subscription '${subscription}' could not be found.`;
-      return refused(404, 'SubscriptionNotFound', message);
-    }
-    const inGroup = inSubscription.filter((one) => same(one.resourceGroup, group));
-    if (inGroup.length === 0) {
-      return refused(404, 'ResourceGroupNotFound', `Resource group '${group}' could not be found.`);
-    }
-    const cluster = inGroup.find((one) => same(one.name, name));
-    if (cluster === undefined) {
-      const resource = `Microsoft.ContainerService/managedClusters/${name}`;
-      const message = `The Resource '${resource}' under resource group '${group}' was not found.`;
-      return refused(404, 'ResourceNotFound', message);
-    }
-    return credentialOf(cluster, kind, String(verified.claims['oid']), request);
+    const found = route.exec(request.url.pathname);
+    if (found === null) return refused(404, 'InvalidResourceType', 'The resource type could not be found.');
+    const cluster = clusterNamed(arm, found.slice(1, 4));
+    if ('status' in cluster) return cluster;
+    const objectId = String(verified.claims['oid']);
+    return answerFor({ cluster, action: found[4] ?? '', objectId, request }, commands);
   };
   const server = await startServer(answer, await local.authority.issue());
-  const arm: LocalArm = { ...server, clusters: [] };
+  const arm: LocalArm = {
+    ...server,
+    clusters: [],
+    close: async () => {
+      commands.close();
+      await server.close();
+    },
+  };
   return arm;
 }

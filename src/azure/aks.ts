@@ -4,6 +4,7 @@ import { readKubeconfig } from '../kube/kubeconfig.ts';
 import { withoutPlugins } from './aksKubeconfig.ts';
 import { explainAks } from './aksRefused.ts';
 import { type Arm, armFields } from './arm.ts';
+import { aksApiVersion, clusterPath } from './managedCluster.ts';
 import { scopeFor } from './signIn.ts';
 
 /** One AKS cluster, and as whom to enter it. */
@@ -15,15 +16,6 @@ export interface AksTarget {
   readonly admin: boolean;
   /** Asks for the public name of a private cluster's API server. */
   readonly publicFqdn?: boolean;
-}
-
-/** Oldest version with `format` and `server-fqdn` that every cloud serves. */
-const apiVersion = '2024-05-01';
-
-/** The cluster's path in the resource manager. */
-function clusterPath({ subscriptionId, resourceGroup, cluster }: AksTarget): string {
-  const [subscription, group, name] = [subscriptionId, resourceGroup, cluster].map(encodeURIComponent);
-  return `/subscriptions/${subscription}/resourceGroups/${group}/providers/Microsoft.ContainerService/managedClusters/${name}`;
 }
 
 /** The first kubeconfig of the answer; its values are base64. */
@@ -48,7 +40,7 @@ async function listCredential(arm: Arm, target: AksTarget): Promise<string> {
     };
     const action = target.admin ? 'listClusterAdminCredential' : 'listClusterUserCredential';
     const path = `${clusterPath(target)}/${action}`;
-    return kubeconfigOf(await armFields(arm, { method: 'POST', path, apiVersion, query }));
+    return kubeconfigOf(await armFields(arm, { method: 'POST', path, apiVersion: aksApiVersion, query }));
   } catch (error) {
     throw explainAks(error, target);
   }

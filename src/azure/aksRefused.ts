@@ -28,15 +28,21 @@ function missing(refusal: ArmRefusal, target: AksTarget): Words {
   };
 }
 
-function words(refusal: ArmRefusal, target: AksTarget): Words {
+/** What was asked of the cluster: its credentials, or what it is. */
+type Asked = 'credentials' | 'read';
+
+function roleMissing(target: AksTarget, asked: Asked): Words {
   const role = `Azure Kubernetes Service Cluster ${target.admin ? 'Admin' : 'User'} Role`;
-  if (refusal.status === 403) {
-    return {
-      code: 'AKS_ROLE_MISSING',
-      message: `The identity may not read the ${target.admin ? 'admin' : 'user'} credentials of cluster '${target.cluster}'.`,
-      remedy: `Grant it the role '${role}' on the cluster (az role assignment create); it takes effect within minutes.`,
-    };
-  }
+  const what = asked === 'read' ? '' : `the ${target.admin ? 'admin' : 'user'} credentials of `;
+  return {
+    code: 'AKS_ROLE_MISSING',
+    message: `The identity may not read ${what}cluster '${target.cluster}'.`,
+    remedy: `Grant it the role '${role}' on the cluster (az role assignment create); it takes effect within minutes.`,
+  };
+}
+
+function words(refusal: ArmRefusal, target: AksTarget, asked: Asked): Words {
+  if (refusal.status === 403) return roleMissing(target, asked);
   if (/disable local accounts|static credential/i.test(refusal.message)) {
     return {
       code: 'AKS_ADMIN_DISABLED',
@@ -61,8 +67,12 @@ function words(refusal: ArmRefusal, target: AksTarget): Words {
 }
 
 /** A refusal of the resource manager in words that name the role or the input; other errors stay as they are. */
-export function explainAks(error: unknown, target: AksTarget): unknown {
+export function explainAks(error: unknown, target: AksTarget, asked: Asked = 'credentials'): unknown {
   if (!(error instanceof ArmRefusal)) return error;
   const notFound = error.status === 404;
-  return new DeliveryError({ ...words(error, target), side: notFound ? 'input' : 'identity', cause: error });
+  return new DeliveryError({
+    ...words(error, target, asked),
+    side: notFound ? 'input' : 'identity',
+    cause: error,
+  });
 }

@@ -7,10 +7,19 @@ import type { ClusterAccess } from './access.ts';
 import { readKubeconfig } from './kubeconfig.ts';
 import { readServiceConnection } from './serviceConnection.ts';
 
+/** An AKS cluster by its names in Azure. */
+export interface AksChoice {
+  readonly type: 'azureResourceManager';
+  readonly id: string;
+  readonly name: ClusterName;
+  /** To its API server, or by commands within it; auto prefers the API server. */
+  readonly way: 'auto' | 'direct' | 'runCommand';
+}
+
 /** Which cluster, and how to sign in there. */
 export type ConnectionChoice =
   | { readonly type: 'kubernetes'; readonly id: string }
-  | { readonly type: 'azureResourceManager'; readonly id: string; readonly name: ClusterName }
+  | AksChoice
   | {
       readonly type: 'kubeconfig';
       /** A file's path, or the content itself. */
@@ -35,15 +44,14 @@ async function readFileOf(path: string): Promise<string> {
   });
 }
 
-/** The access that the task's inputs name. Throws KUBECONFIG_…, SERVICE_CONNECTION_…, AKS_… and IDENTITY_… errors. */
-export async function connect(choice: ConnectionChoice, host: Host): Promise<ClusterAccess> {
+/** The access that a connection without Azure gives. Throws KUBECONFIG_… and SERVICE_CONNECTION_… errors. */
+export async function connect(
+  choice: Exclude<ConnectionChoice, AksChoice>,
+  host: Host,
+): Promise<ClusterAccess> {
   const secret = (value: string): void => host.secret(value);
   if (choice.type === 'kubernetes') {
     return readServiceConnection(host.connection(choice.id), { folder: host.workingFolder, secret });
-  }
-  if (choice.type === 'azureResourceManager') {
-    const { openCluster } = await import('../azure/cluster.ts');
-    return openCluster(host.connection(choice.id), choice.name, host);
   }
   const path = resolve(host.workingFolder, choice.kubeconfig);
   const inline = isContent(choice.kubeconfig);

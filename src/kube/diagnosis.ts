@@ -23,6 +23,9 @@ export class DiagnosedFailure extends Error {
   }
 }
 
+/** Where the evidence is read: events and logs. */
+export type Evidence = Pick<KubeClient, 'list' | 'logs'>;
+
 const codes: Readonly<Record<RolloutProblem['kind'], string>> = {
   image: 'ROLLOUT_IMAGE_PULL',
   crash: 'ROLLOUT_CRASH',
@@ -61,7 +64,7 @@ function eventText(event: KubeObject): { at: string; text: string } {
   return { at: String(time ?? ''), text: `${event['type']} ${event['reason']}: ${event['message']}${times}` };
 }
 
-async function eventsOf(client: KubeClient, object: ObjectRef, signal: AbortSignal): Promise<string[]> {
+async function eventsOf(client: Evidence, object: ObjectRef, signal: AbortSignal): Promise<string[]> {
   try {
     const fieldSelector = `involvedObject.kind=${object.kind},involvedObject.name=${object.name}`;
     const namespace = object.namespace ?? 'default';
@@ -74,7 +77,7 @@ async function eventsOf(client: KubeClient, object: ObjectRef, signal: AbortSign
 }
 
 async function logOf(
-  client: KubeClient,
+  client: Evidence,
   pod: ObjectRef,
   container: string,
   signal: AbortSignal,
@@ -98,7 +101,7 @@ function hasLog(problem: RolloutProblem): boolean {
 
 /** Gathers the evidence for a failed rollout. Never throws for evidence that cannot be read. */
 export async function diagnose(
-  client: KubeClient,
+  client: Evidence,
   workload: KubeObject,
   problem: RolloutProblem,
   signal: AbortSignal,

@@ -37,7 +37,8 @@ export function comparable(object: KubeObject): unknown {
   return { ...rest, metadata: { ...metadata, annotations: withoutTrace(rest.metadata.annotations) } };
 }
 
-function named(error: unknown, manifest: Manifest): unknown {
+/** An error about a manifest's content, with the place where that was written. */
+export function named(error: unknown, manifest: Manifest): unknown {
   if (!(error instanceof DeliveryError) || error.side !== 'input') return error;
   return new DeliveryError({
     code: error.code,
@@ -55,11 +56,17 @@ export interface PlanOptions {
 }
 
 /** The manifest as it is to be applied: an autoscaler's number of replicas is not ours to set. */
-function withAutoscaler<M extends Manifest>(manifest: M, live: KubeObject, log: Log): M {
+export function withAutoscaler<M extends Manifest>(manifest: M, live: KubeObject, log: Log): M {
   if (!isAutoscaled(live)) return manifest;
   const object = withoutReplicas(manifest.object);
   if (object !== manifest.object) log.info(`${describe(refOf(live))}: replicas are left to its autoscaler`);
   return { ...manifest, object };
+}
+
+/** The change that leads from a live object to the planned one. */
+export function changeOf<M extends Manifest>(manifest: M, live: KubeObject, planned: KubeObject): Change<M> {
+  const same = isDeepStrictEqual(comparable(live), comparable(planned));
+  return { manifest, action: same ? 'none' : 'update', live, planned };
 }
 
 async function planUpdate<M extends Manifest>(
@@ -72,8 +79,7 @@ async function planUpdate<M extends Manifest>(
   if (isAsApplied(manifest.object, live)) return { manifest, action: 'none', live, planned: live };
   const { force, signal } = options;
   const planned = await client.apply(manifest.object, { dryRun: true, force }, signal);
-  const same = isDeepStrictEqual(comparable(live), comparable(planned));
-  return { manifest, action: same ? 'none' : 'update', live, planned };
+  return changeOf(manifest, live, planned);
 }
 
 async function planOne<M extends Manifest>(
@@ -106,7 +112,7 @@ export async function plan<M extends Manifest>(
 
 /** Gives objects without a namespace the default one, where their kind has namespaces. Throws KIND_UNKNOWN. */
 export async function inNamespace<M extends Manifest>(
-  client: KubeClient,
+  client: Pick<KubeClient, 'resource'>,
   manifests: readonly M[],
   namespace: string,
   signal: AbortSignal,

@@ -15,7 +15,7 @@ const imageReasons = new Set(['ErrImagePull', 'ImagePullBackOff', 'ImageInspectE
 const configurationReasons = new Set(['CreateContainerConfigError', 'InvalidImageName']);
 
 /** Answers of a registry that the next attempt will get again. */
-const finalImageAnswer =
+export const finalImageAnswer =
   /not found|manifest unknown|name unknown|unauthorized|authentication required|denied|forbidden|40[134]|no match for platform|invalid reference|http response to https|certificate/i;
 
 function statuses(pod: Pod): ContainerStatus[] {

@@ -29,7 +29,10 @@ export interface PrepareOptions {
   readonly modelVolume?: ModelVolume;
 }
 
-async function sourceManifests(client: KubeClient, options: PrepareOptions, host: Host): Promise<Manifest[]> {
+/** What is asked of the cluster while objects are only prepared. */
+export type Asked = Pick<KubeClient, 'resource' | 'version'>;
+
+async function sourceManifests(client: Asked, options: PrepareOptions, host: Host): Promise<Manifest[]> {
   const { source, image, namespace } = options;
   if (source.kind === 'generated') return generate(source.application, image.reference);
   const { environment, workingFolder, cancelled: signal } = host;
@@ -76,11 +79,7 @@ function secretManifests(options: PrepareOptions): Manifest[] {
  * The objects to apply, in order: read or generated, in their namespace, the image pinned by digest, the trace
  * and the pull secret added. Throws MANIFEST_…, MANIFESTS_…, RENDER_…, KIND_UNKNOWN and CONTAINER_NOT_FOUND.
  */
-export async function prepare(
-  client: KubeClient,
-  options: PrepareOptions,
-  host: Host,
-): Promise<PinnedManifest[]> {
+export async function prepare(client: Asked, options: PrepareOptions, host: Host): Promise<PinnedManifest[]> {
   const all = [...secretManifests(options), ...(await sourceManifests(client, options, host))];
   const placed = await inNamespace(client, all, options.namespace, host.cancelled);
   refuseDuplicates(placed);

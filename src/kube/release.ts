@@ -41,7 +41,8 @@ export type ReleaseOutcome<T> =
       readonly diagnosis?: Diagnosis;
     };
 
-function tell(diagnosis: Diagnosis, log: Log): void {
+/** Writes the evidence of a failure into the log. */
+export function tell(diagnosis: Diagnosis, log: Log): void {
   log.info(diagnosis.error.message);
   if (diagnosis.events.length > 0) log.info(['Events:', ...diagnosis.events].join('\n  '));
   if (diagnosis.logLines.length > 0) log.info(['Last log lines:', ...diagnosis.logLines].join('\n  '));

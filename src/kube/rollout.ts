@@ -38,7 +38,8 @@ export interface View {
   readonly pods: readonly KubeObject[];
 }
 
-const hopeless = /exceeded quota|forbidden|is invalid|admission webhook/i;
+/** What the cluster says when it will create no more pods, however long one waits. */
+export const hopeless = /exceeded quota|forbidden|is invalid|admission webhook/i;
 
 /** The problem that ends this rollout now; undefined while there is still hope. */
 export function terminalProblem(view: View): RolloutProblem | undefined {

@@ -33,6 +33,7 @@ export const fields = {
   cluster: text(),
   useClusterAdmin: flag(false),
   usePublicFqdn: flag(false),
+  privateClusterAccess: choice(['auto', 'direct', 'runCommand'], 'auto'),
   kubeconfig: text(),
   kubeconfigContext: text(),
   namespace: text(),
@@ -124,7 +125,8 @@ function readConnection(raw: Raw): ConnectionChoice {
       admin: raw.useClusterAdmin,
       publicFqdn: raw.usePublicFqdn,
     };
-    return { type: raw.connectionType, id: required(raw.azureSubscription, 'azureSubscription', why), name };
+    const id = required(raw.azureSubscription, 'azureSubscription', why);
+    return { type: raw.connectionType, id, name, way: raw.privateClusterAccess };
   }
   if (raw.connectionType === 'kubernetes') {
     return { type: 'kubernetes', id: required(raw.kubernetesConnection, 'kubernetesConnection', why) };

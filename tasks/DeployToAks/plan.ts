@@ -49,7 +49,13 @@ async function openInventory(
   return { ...inventory, name };
 }
 
-function tellPlan(changes: Changes, host: Host): void {
+/** True when applying these changes something. */
+export function isChangedBy(changes: Changes): boolean {
+  return changes.some((change) => change.action !== 'none');
+}
+
+/** Writes the plan into the log, field by field. */
+export function tellPlan(changes: Changes, host: Host): void {
   const words = { create: 'create', update: 'update', none: 'leave' } as const;
   const lines = changes.flatMap((change) => [
     `${words[change.action]} ${describe(refOf(change.planned))}`,
@@ -109,7 +115,7 @@ export async function makePlan(
   tellPlan(changes, host);
   const inventory = inputs.prune ? await openInventory(client, changes, namespace, host) : undefined;
   const departed = inventory?.departed ?? [];
-  const isChanged = departed.length > 0 || changes.some((change) => change.action !== 'none');
+  const isChanged = departed.length > 0 || isChangedBy(changes);
   return {
     ...{ changes, isChanged, trace, namespace },
     ...(golden === undefined ? {} : { golden }),

@@ -3,13 +3,6 @@ import type { Host } from '../../src/host/host.ts';
 import type { Address } from '../../src/kube/address.ts';
 import { createClient } from '../../src/kube/apiClient.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
-import { connect } from '../../src/kube/connect.ts';
-import {
-  type DeploymentDocument,
-  deploymentAttachment,
-  deploymentDocument,
-  deploymentSummary,
-} from '../../src/kube/deploymentReport.ts';
 import { reach } from '../../src/kube/endpoint.ts';
 import { inventoryRights, prune, recordInventory } from '../../src/kube/inventory.ts';
 import { type HeldLease, holdLease } from '../../src/kube/lease.ts';
@@ -21,11 +14,14 @@ import { switchRights } from '../../src/kube/stage.ts';
 import { createTransport } from '../../src/kube/transport.ts';
 import { trialRights, withTrialPod } from '../../src/kube/trial.ts';
 import { verifyPod } from '../../src/kube/verifyPod.ts';
+import { findWay } from '../../src/kube/way.ts';
 import { containersOf, podTemplate } from '../../src/kube/workload.ts';
 import { formatSeconds } from '../../src/report/format.ts';
+import { deployByCommand } from './byCommand.ts';
 import { type DeployInputs, readDeployInputs } from './inputs.ts';
 
 import { makePlan, type Plan, releaseOf } from './plan.ts';
+import { report } from './report.ts';
 
 function portOf(workload: KubeObject, image: string, otherwise: number): number {
   const containers = containersOf(podTemplate(workload)?.spec);
@@ -119,33 +115,6 @@ async function pruneDeparted(
   if (known.length > refs.length) await recordInventory(client, inventory.name, refs, host.cancelled);
 }
 
-function documentOf(made: Plan, outcome: ReleaseOutcome<Address | undefined>): DeploymentDocument {
-  const { changes, trace, namespace } = made;
-  const index = changes.findIndex((change) => change.manifest.runsImage);
-  const base = { trace, namespace };
-  if (outcome.state === 'released') {
-    const workload = outcome.live[index];
-    const changed = made.isChanged;
-    return deploymentDocument({ ...base, changed, workload, address: outcome.verified, rolledBack: false });
-  }
-  const { error, rolledBack, begun: changed } = outcome;
-  const failure = error instanceof Error ? error.message : String(error);
-  const workload = changes[index]?.live ?? changes[index]?.planned;
-  return deploymentDocument({ ...base, changed, workload, address: undefined, rolledBack, failure });
-}
-
-function publish(document: DeploymentDocument, host: Host): void {
-  host.output('changed', String(document.changed));
-  host.output('rolledBack', String(document.rolledBack));
-  host.attachment(deploymentAttachment, document.name, JSON.stringify(document, undefined, 2));
-  if (document.failure !== undefined) return;
-  host.output('endpointUrl', document.endpointUrl);
-  host.output('externalAddress', document.externalAddress);
-  host.output('deployedImage', document.image);
-  host.output('deployedModelVersion', document.model.version ?? '');
-  host.output('revision', document.revision);
-}
-
 async function openLease(
   made: Plan,
   inputs: DeployInputs,
@@ -191,19 +160,17 @@ async function finish(
   started: number,
 ): Promise<void> {
   const outcome = await carryOut(made, inputs, client, host);
-  const document = documentOf(made, outcome);
   const seconds = (performance.now() - started) / 1000;
-  publish(document, host);
-  const diagnosis = outcome.state === 'failed' ? outcome.diagnosis : undefined;
-  host.summary(`Deployment ${document.name}`, deploymentSummary(document, seconds, diagnosis));
-  if (outcome.state === 'failed') throw outcome.error;
+  report(made, outcome, seconds, host);
   host.log.info(`Done in ${formatSeconds(seconds)} with ${client.count()} requests to the API server`);
 }
 
 /** The task DeployToAks: the image onto the cluster by digest, watched, verified, or put back. */
 export async function deployToAks(host: Host): Promise<void> {
   const inputs = readDeployInputs(host);
-  const access = await connect(inputs.connection, host);
+  const way = await findWay(inputs.connection, host);
+  if (way.kind === 'commands') return deployByCommand(way.commands, inputs, host);
+  const { access } = way;
   if (access.skipTlsVerify) {
     host.log.warning(`The API server's certificate is not verified, as ${access.origin} asks.`);
   }

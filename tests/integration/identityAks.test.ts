@@ -136,7 +136,7 @@ describe('entering an AKS cluster', () => {
   });
 
   it('renews the token while requests go on', async () => {
-    local.entra.lifeSeconds = 1;
+    local.entra.lifeSeconds = 2;
     assert.deepEqual(await statuses({}, 4), [200, 200, 200, 200]);
   });
 

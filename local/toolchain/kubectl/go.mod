@@ -1,4 +1,4 @@
-module model-delivery/bench/kubectl
+module model-delivery/kubectl
 
 go 1.26.0
 

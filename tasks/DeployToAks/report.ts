@@ -1,0 +1,48 @@
+import type { Host } from '../../src/host/host.ts';
+import type { Address } from '../../src/kube/address.ts';
+import {
+  type DeploymentDocument,
+  deploymentAttachment,
+  deploymentDocument,
+  deploymentSummary,
+} from '../../src/kube/deploymentReport.ts';
+import type { ReleaseOutcome } from '../../src/kube/release.ts';
+import type { Plan } from './plan.ts';
+
+export type Outcome = ReleaseOutcome<Address | undefined>;
+
+function documentOf(made: Plan, outcome: Outcome): DeploymentDocument {
+  const { changes, trace, namespace } = made;
+  const index = changes.findIndex((change) => change.manifest.runsImage);
+  const base = { trace, namespace };
+  if (outcome.state === 'released') {
+    const workload = outcome.live[index];
+    const changed = made.isChanged;
+    return deploymentDocument({ ...base, changed, workload, address: outcome.verified, rolledBack: false });
+  }
+  const { error, rolledBack, begun: changed } = outcome;
+  const failure = error instanceof Error ? error.message : String(error);
+  const workload = changes[index]?.live ?? changes[index]?.planned;
+  return deploymentDocument({ ...base, changed, workload, address: undefined, rolledBack, failure });
+}
+
+function publish(document: DeploymentDocument, host: Host): void {
+  host.output('changed', String(document.changed));
+  host.output('rolledBack', String(document.rolledBack));
+  host.attachment(deploymentAttachment, document.name, JSON.stringify(document, undefined, 2));
+  if (document.failure !== undefined) return;
+  host.output('endpointUrl', document.endpointUrl);
+  host.output('externalAddress', document.externalAddress);
+  host.output('deployedImage', document.image);
+  host.output('deployedModelVersion', document.model.version ?? '');
+  host.output('revision', document.revision);
+}
+
+/** Publishes what became of a release, and fails with it. */
+export function report(made: Plan, outcome: Outcome, seconds: number, host: Host): void {
+  const document = documentOf(made, outcome);
+  publish(document, host);
+  const diagnosis = outcome.state === 'failed' ? outcome.diagnosis : undefined;
+  host.summary(`Deployment ${document.name}`, deploymentSummary(document, seconds, diagnosis));
+  if (outcome.state === 'failed') throw outcome.error;
+}
