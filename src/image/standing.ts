@@ -7,6 +7,7 @@ import type { PythonPackage } from './layers/layer.ts';
 import type { DeliveredModel } from './model/deliver.ts';
 import type { WholeImage } from './platforms.ts';
 import { type PublishedDocument, publishDocuments, type WantedDocuments } from './referrers/publish.ts';
+import { signDocuments } from './signature/publish.ts';
 
 /** The image of one platform. */
 export interface BuiltPlatform {
@@ -79,6 +80,10 @@ export async function describeImage(
   const published: PublishedDocument[] = [];
   for (const subject of subjects) {
     published.push(...(await publishDocuments({ client, repository, wanted, isNew }, subject)));
+    if (wanted.signer === undefined) continue;
+    const { signer, sbom, provenance } = wanted;
+    const attested = { sbom, ...(isNew && provenance !== undefined ? { provenance } : {}) };
+    published.push(...(await signDocuments({ client, repository, signer }, subject, attested)));
   }
   return published;
 }

@@ -20,6 +20,7 @@ import { checkRepository, checkTag } from '../../src/oci/reference.ts';
 import type { Platform } from '../../src/oci/types.ts';
 import { imageFolder, invalid, pairs, readPlatforms, readPort } from './checks.ts';
 import { type ModelInput, readModel } from './modelInput.ts';
+import { readSigning, type SigningInput } from './signing.ts';
 
 /** The inputs by their public names, as task.json declares them. */
 export const fields = {
@@ -68,6 +69,8 @@ export const fields = {
   addPipelineData: flag(true),
   sbom: flag(false),
   provenance: flag(false),
+  signingKey: text(),
+  signingKeyPassword: text(),
 } as const;
 
 export type Raw = Values<typeof fields>;
@@ -115,6 +118,7 @@ export interface BuildInputs {
   readonly sbom: boolean;
   /** A SLSA provenance is attached to the image. */
   readonly provenance: boolean;
+  readonly signing?: SigningInput;
 }
 
 /** Inputs of the other engine are refused: nothing that was written is left out silently. */
@@ -210,5 +214,6 @@ export function readBuildInputs(host: Host): BuildInputs {
     addPipelineData: raw.addPipelineData,
     sbom: raw.sbom,
     provenance: raw.provenance,
+    ...readSigning(host, raw),
   };
 }

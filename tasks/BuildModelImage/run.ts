@@ -10,6 +10,7 @@ import { formatBytes } from '../../src/report/format.ts';
 import { buildersFor, clientFor, type Run } from './builder.ts';
 import { readBuildInputs } from './inputs.ts';
 import { deliver } from './model.ts';
+import { openSigner } from './signing.ts';
 import { imageTest } from './trial.ts';
 
 /** The start of the run, or the time that a reproducible build prescribes (reproducible-builds.org). */
@@ -39,9 +40,10 @@ function announce(run: Run, image: BuiltImage): void {
   host.attachment('model-delivery.image', `image-${image.digest.slice(7, 19)}`, imageRecord(named));
 }
 
-function wantedDocuments({ host, inputs }: Run): Pick<BuildRequest, 'documents'> {
-  const { sbom, application, platforms, repository, tags, model } = inputs;
-  if (!sbom && !inputs.provenance) return {};
+async function wantedDocuments({ host, inputs }: Run): Promise<Pick<BuildRequest, 'documents'>> {
+  const { sbom, application, platforms, repository, tags, model, signing } = inputs;
+  if (!sbom && !inputs.provenance && signing === undefined) return {};
+  const signed = signing === undefined ? {} : { signer: await openSigner(host, signing) };
   const definition = {
     inputs: {
       ...{
@@ -55,7 +57,7 @@ function wantedDocuments({ host, inputs }: Run): Pick<BuildRequest, 'documents'>
     },
     variable: (name: string) => host.variable(name),
   };
-  return { documents: { sbom, ...(inputs.provenance ? { provenance: definition } : {}) } };
+  return { documents: { sbom, ...(inputs.provenance ? { provenance: definition } : {}), ...signed } };
 }
 
 async function build(run: Run): Promise<BuiltImage> {
@@ -65,7 +67,7 @@ async function build(run: Run): Promise<BuiltImage> {
   const tested = test === undefined ? {} : { test: await imageTest(run, test) };
   return buildImage({
     ...tested,
-    ...wantedDocuments(run),
+    ...(await wantedDocuments(run)),
     ...{ client, repository: inputs.repository, tags: inputs.tags, created: run.created },
     builders: buildersFor(run),
     settings: inputs.settings,

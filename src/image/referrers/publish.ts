@@ -1,5 +1,6 @@
 import type { RegistryClient } from '../../oci/client.ts';
 import type { Artifact } from '../../oci/referrers.ts';
+import type { Signer } from '../signature/key.ts';
 import { type BuildDefinition, provenance } from './provenance.ts';
 import { billOfMaterials } from './sbom.ts';
 import type { ImageSubject } from './subject.ts';
@@ -9,6 +10,8 @@ export interface WantedDocuments {
   readonly sbom: boolean;
   /** Absent when no provenance is wanted. */
   readonly provenance?: BuildDefinition;
+  /** Signs the image, and attests the documents. */
+  readonly signer?: Signer;
 }
 
 export interface PublishOptions {

@@ -1,0 +1,45 @@
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { RegistryEndpoint } from '../../local/lib/endpoints.ts';
+import { ensureGoBinary } from '../../local/toolchain/binary.ts';
+import { testContext } from './services.ts';
+
+/** cosign's own code, as `cosign verify --key` and its relatives run it. */
+export interface Cosign {
+  /** Writes cosign.key and cosign.pub into the folder. */
+  generate(folder: string, password: string): Promise<void>;
+  /** The verified payloads. Rejects when there is no valid signature by this key. */
+  verify(
+    what: 'signature' | 'attestation',
+    publicKey: string,
+    image: string,
+    registry: RegistryEndpoint,
+  ): Promise<readonly string[]>;
+}
+
+/** Builds the program once for this user: cosign's command would link the clients of every cloud besides. */
+export async function ensureCosign(): Promise<Cosign> {
+  const folder = fileURLToPath(new URL('cosign', import.meta.url));
+  const spec = { name: 'test-cosign', folder, duration: 'about two minutes' };
+  const binary = await ensureGoBinary(await testContext(), spec);
+  const run = promisify(execFile);
+  return {
+    async generate(target, password) {
+      await run(binary, ['generate', target], { env: { ...process.env, COSIGN_PASSWORD: password } });
+    },
+    async verify(what, publicKey, image, registry) {
+      const config = join(publicKey, '..');
+      const auth = Buffer.from(`${registry.username}:${registry.password}`).toString('base64');
+      await writeFile(join(config, 'config.json'), JSON.stringify({ auths: { [registry.host]: { auth } } }));
+      const env = { ...process.env, DOCKER_CONFIG: config };
+      const { stdout } = await run(binary, [what, publicKey, image], { env, maxBuffer: 16 * 2 ** 20 });
+      return stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as string);
+    },
+  };
+}
