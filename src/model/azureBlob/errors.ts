@@ -11,9 +11,17 @@ export function serviceCode(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
+/** What the service adds about a refused token or signature. */
+function detailOf(error: RestError): string {
+  const details = error.details;
+  const fields = typeof details === 'object' && details !== null ? (details as Record<string, unknown>) : {};
+  const detail = fields['authenticationErrorDetail'] ?? fields['AuthenticationErrorDetail'];
+  return typeof detail === 'string' ? ` ${detail}` : '';
+}
+
 /** The service's sentence, without the request id and time that follow it. */
 function serviceSentence(error: RestError): Error {
-  const sentence = error.message.split(/\r?\n/)[0] ?? '';
+  const sentence = `${error.message.split(/\r?\n/)[0] ?? ''}${detailOf(error)}`;
   return new Error(
     `${sentence} (HTTP ${error.statusCode}${error.code === undefined ? '' : `, ${error.code}`})`,
   );
@@ -53,7 +61,9 @@ export function explainedError(error: unknown, location: AzureBlobLocation): unk
   const status = error.statusCode;
   const hidden = status === 404 && location.credential.kind === 'anonymous';
   if (status === 401 || status === 403 || hidden || serviceCode(error) === 'PublicAccessNotPermitted') {
-    return refusedAccess(serviceCode(error), location, serviceSentence(error));
+    const serverTime = new Date(error.response?.headers.get('date') ?? Number.NaN);
+    const said = serviceSentence(error);
+    return refusedAccess({ serviceCode: serviceCode(error), said, serverTime }, location);
   }
   if (serviceCode(error) === 'BlobArchived') {
     return new DeliveryError({

@@ -43,9 +43,9 @@ function sasRefusal(token: string, now: Date): Refusal | undefined {
 const byCode: Readonly<Record<string, Refusal>> = {
   AuthorizationFailure: {
     code: 'STORAGE_FIREWALL',
-    why: "the account's network rules do not admit this agent, or public access is disabled",
+    why: "the account's network rules do not admit this agent, or its public network access is disabled",
     remedy:
-      "Add the agent's network to the storage account's firewall, or run on an agent inside its network.",
+      "Add the agent's network to the storage account's firewall. Where public network access is disabled or a private endpoint is used, run on an agent inside that network, whose DNS gives the private address.",
   },
   AuthorizationSourceIPMismatch: {
     code: 'STORAGE_FIREWALL',
@@ -59,13 +59,29 @@ const byCode: Readonly<Record<string, Refusal>> = {
   },
   KeyBasedAuthenticationNotPermitted: {
     code: 'STORAGE_FORBIDDEN',
-    why: 'the storage account does not admit account keys',
-    remedy: 'Use a SAS token made with a user delegation key.',
+    why: 'the storage account does not admit account keys, nor SAS tokens signed by one',
+    remedy: "Use an Azure service connection ('azureSubscription'), or a SAS token of a user delegation key.",
   },
   PublicAccessNotPermitted: {
     code: 'STORAGE_FORBIDDEN',
     why: 'the storage account does not admit anonymous readers',
-    remedy: "Set 'authentication' to accountKey, sas or connectionString.",
+    remedy:
+      "Use an Azure service connection, or set 'authentication' to accountKey, sas or connectionString.",
+  },
+  AuthorizationServiceMismatch: {
+    code: 'STORAGE_FORBIDDEN',
+    why: 'the SAS token is not for blobs',
+    remedy: `Make a SAS token for the blob service (ss=b), for ${readAndList}.`,
+  },
+  AuthorizationResourceTypeMismatch: {
+    code: 'STORAGE_FORBIDDEN',
+    why: 'the SAS token is not for containers and blobs',
+    remedy: `Make a SAS token for ${readAndList}.`,
+  },
+  AccountIsDisabled: {
+    code: 'STORAGE_FORBIDDEN',
+    why: 'the storage account is disabled',
+    remedy: "Look at the subscription's state: one that is not paid, or deleted, disables its accounts.",
   },
   AuthorizationPermissionMismatch: {
     code: 'STORAGE_FORBIDDEN',
@@ -74,14 +90,38 @@ const byCode: Readonly<Record<string, Refusal>> = {
   },
 };
 
+/** A clock further off than this, in milliseconds, explains a refused signature or token by itself. */
+const toleratedSkewMs = 5 * 60_000;
+
+/** The refusal that the agent's clock explains; `server` is the time of the answer. */
+function clockRefusal(serviceCode: string, server: Date, now: Date): Refusal | undefined {
+  const skew = now.getTime() - server.getTime();
+  if (!/^(AuthenticationFailed|InvalidAuthenticationInfo)$/.test(serviceCode)) return undefined;
+  if (!(Math.abs(skew) > toleratedSkewMs)) return undefined;
+  const minutes = Math.round(Math.abs(skew) / 60_000);
+  return {
+    code: 'STORAGE_CLOCK_SKEW',
+    why: `the agent's clock is ${minutes} minutes ${skew > 0 ? 'ahead of' : 'behind'} the storage's, where it was ${server.toISOString()}`,
+    remedy: "Synchronise the agent's clock (NTP): signatures and tokens are valid for minutes around it.",
+  };
+}
+
 /** What an identity lacks. https://learn.microsoft.com/azure/storage/blobs/authorize-access-azure-active-directory */
-function identityRefusal(serviceCode: string): Refusal {
+function identityRefusal(serviceCode: string, said: string): Refusal {
   if (serviceCode === 'AuthorizationPermissionMismatch') {
     return {
       code: 'STORAGE_ROLE_MISSING',
       why: 'the identity of the service connection may not read its blobs',
       remedy:
         "Grant it the role 'Storage Blob Data Reader' on the storage account or the container (az role assignment create); Owner and Contributor do not include it. It takes effect within minutes.",
+    };
+  }
+  if (/issuer/i.test(said)) {
+    return {
+      code: 'STORAGE_TOKEN_REFUSED',
+      why: "the token of the service connection's identity is of another tenant than the storage account",
+      remedy:
+        "Use a service connection of the storage account's tenant, or move the account's subscription there.",
     };
   }
   return {
@@ -101,8 +141,10 @@ function meaningOf(serviceCode: string, cause: Error): string {
   return serviceCode === 'AuthorizationFailure' && credential ? 'AuthenticationFailed' : serviceCode;
 }
 
-function refusalOf(serviceCode: string, location: AzureBlobLocation): Refusal {
+function refusalOf(serviceCode: string, location: AzureBlobLocation, answer: RefusedAnswer): Refusal {
   const { credential } = location;
+  const clock = clockRefusal(serviceCode, answer.serverTime, new Date());
+  if (clock !== undefined) return clock;
   const expired = credential.kind === 'sas' ? sasRefusal(credential.token, new Date()) : undefined;
   const lacksRole = credential.kind === 'identity' && serviceCode === 'AuthorizationPermissionMismatch';
   const known = lacksRole ? undefined : (expired ?? byCode[serviceCode]);
@@ -121,7 +163,7 @@ function refusalOf(serviceCode: string, location: AzureBlobLocation): Refusal {
         remedy: `Make a new SAS token for ${readAndList}; a rotated key ends all tokens signed by it.`,
       };
     case 'identity':
-      return identityRefusal(serviceCode);
+      return identityRefusal(serviceCode, answer.said.message);
     case 'anonymous':
       return {
         code: 'STORAGE_FORBIDDEN',
@@ -131,14 +173,24 @@ function refusalOf(serviceCode: string, location: AzureBlobLocation): Refusal {
   }
 }
 
+/** What the service answered. */
+export interface RefusedAnswer {
+  /** Its own code, for example `AuthenticationFailed`. */
+  readonly serviceCode: string;
+  readonly said: Error;
+  /** Invalid where the answer has no time. */
+  readonly serverTime: Date;
+}
+
 /** Why the service refused this credential, in words that name what to change. */
-export function refusedAccess(serviceCode: string, location: AzureBlobLocation, cause: Error): DeliveryError {
-  const { code, why, remedy } = refusalOf(meaningOf(serviceCode, cause), location);
+export function refusedAccess(answer: RefusedAnswer, location: AzureBlobLocation): DeliveryError {
+  const meaning = meaningOf(answer.serviceCode, answer.said);
+  const { code, why, remedy } = refusalOf(meaning, location, answer);
   return new DeliveryError({
     code,
     side: code === 'STORAGE_FIREWALL' ? 'storage' : 'identity',
     message: `The model storage refused access to container '${location.container}' at ${location.endpoint}: ${why}.`,
     remedy,
-    cause,
+    cause: answer.said,
   });
 }
