@@ -1,72 +1,68 @@
 import { ensureSystemPackages } from '../../local/services/packages.ts';
-import { startNginx } from '../../tests/support/nginx.ts';
 import { hold, type Outcome, reportOf } from '../contest.ts';
 import { usage } from '../measure.ts';
 import { type BenchOptions, isWanted } from '../options.ts';
 import type { Report } from '../report.ts';
 import { type Room, withRoom } from '../room.ts';
 import { bundled, checkTask, taskCommand } from '../task.ts';
-import { azurite } from './azurite.ts';
-import { type ModelCase, modelCases, writeModel } from './cases.ts';
+import { type ModelCase, modelCases } from './cases.ts';
 import { contestant, type Fetcher } from './job.ts';
 import { peerPackages, peers } from './peers.ts';
 import { sdkFetchers } from './sdk.ts';
 import type { ModelServer } from './server.ts';
-import { webServer } from './webServer.ts';
+import { type Servers, startServers } from './servers.ts';
 
 /** The packaged task with its defaults: SHA-256 of every byte, the scan of the files, the lock. */
 function fetchModel(room: Room, bundle: string): Fetcher {
   return {
     name: 'FetchModel',
     check: checkTask,
-    command: async ({ server, model, target }) =>
-      taskCommand({ room, bundle, inputs: { ...server.inputs(model), targetFolder: target } }),
+    async command({ server, model, target }) {
+      const command = taskCommand({
+        room,
+        bundle,
+        inputs: { ...server.inputs(model), targetFolder: target },
+      });
+      return { ...command, env: { ...command.env, ...server.environment } };
+    },
   };
 }
 
-interface Contests {
-  readonly servers: readonly ModelServer[];
-  readonly models: readonly ModelCase[];
-  readonly fetchers: readonly Fetcher[];
-  readonly sdk: readonly Fetcher[];
-  readonly options: BenchOptions;
+interface Pair {
+  readonly model: ModelCase;
+  readonly server: ModelServer;
 }
 
-async function holdAll(
-  room: Room,
-  { servers, models, fetchers, sdk, options }: Contests,
-): Promise<Outcome[]> {
-  const outcomes: Outcome[] = [];
-  for (const model of models) {
-    for (const server of servers) {
+/** Every model from every near server; over TLS, where bytes cost most, one; over a long way what there is time for. */
+function pairsOf(models: readonly ModelCase[], { near, tls, far }: Servers): Pair[] {
+  const pairs = (names: readonly string[], servers: readonly ModelServer[]): Pair[] =>
+    models
+      .filter(({ name }) => names.includes(name))
+      .flatMap((model) => servers.map((server) => ({ model, server })));
+  return [...pairs(['one', 'eight', 'many'], near), ...pairs(['one'], [tls]), ...pairs(['small'], [far])];
+}
+
+/** FetchModel beside curl, aria2c, rclone and the clouds' SDKs: whole processes, from servers on this machine. */
+export function benchFetch(options: BenchOptions): Promise<Report> {
+  return withRoom(options, async (room) => {
+    await ensureSystemPackages(room.context, peerPackages);
+    const models = modelCases(options);
+    const task = fetchModel(room, await bundled(room, 'FetchModel'));
+    const fetchers = [task, ...peers, ...(await sdkFetchers(room))];
+    const outcomes: Outcome[] = [];
+    for (const { model, server } of pairsOf(models, await startServers(room, models))) {
       const title = `${model.title} from ${server.name}`;
       if (!isWanted(options, title)) continue;
-      const taking = server.containerUrl === undefined ? fetchers : [...fetchers, ...sdk];
+      const taking = fetchers.filter(({ suits }) => suits?.(server, model) ?? true);
       outcomes.push(
         await hold(room.context, {
           title,
           metrics: [usage.time, usage.cpu, usage.peak],
           contestants: taking.map((fetcher) => contestant(room, server, model, fetcher)),
-          rounds: options.rounds ?? 5,
+          rounds: options.rounds ?? 3,
         }),
       );
     }
-  }
-  return outcomes;
-}
-
-/** FetchModel beside curl, aria2c, rclone and the Azure SDK: whole processes, from servers on this machine. */
-export function benchFetch(options: BenchOptions): Promise<Report> {
-  return withRoom(options, async (room) => {
-    await ensureSystemPackages(room.context, peerPackages);
-    const models = modelCases(options);
-    const bundle = await bundled(room, 'FetchModel');
-    const nginx = await startNginx('autoindex on;');
-    room.atEnd(nginx.close);
-    for (const model of models) await writeModel(nginx.folder, model);
-    const servers = [await webServer(nginx, models), await azurite(room, nginx.folder, models)];
-    const fetchers = [fetchModel(room, bundle), ...peers];
-    const sdk = await sdkFetchers(room);
-    return reportOf(await holdAll(room, { servers, models, fetchers, sdk, options }));
+    return reportOf(outcomes);
   });
 }

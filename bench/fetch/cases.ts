@@ -16,9 +16,12 @@ const shapes = [
   { name: 'many', title: '2,000 files of 64 KiB', count: 2000, bytesEach: 2 ** 16 },
 ] as const;
 
+/** What a long way leaves time for. */
+const small = { name: 'small', title: '32 MiB in one file', count: 1, bytesEach: 2 ** 25 } as const;
+
 export function modelCases(options: BenchOptions): ModelCase[] {
   const note = options.size === 'SMALL' ? ' (a sixteenth of it)' : '';
-  return shapes.map(({ name, title, count, bytesEach }) => {
+  return [...shapes, small].map(({ name, title, count, bytesEach }) => {
     // Of many small files there are fewer, not smaller ones.
     const isMany = name === 'many';
     const names = isMany ? scaled(count, options) : count;

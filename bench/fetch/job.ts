@@ -20,6 +20,8 @@ export interface Job {
 export interface Fetcher {
   readonly name: string;
   readonly command: (job: Job) => Promise<Command>;
+  /** Whether it can fetch, and has anything to show, there; everywhere when absent. */
+  readonly suits?: (server: ModelServer, model: ModelCase) => boolean;
   /** Fails when the output tells of a failure that the exit code does not. */
   readonly check?: (output: string) => void;
 }

@@ -1,24 +1,34 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Nginx } from '../../tests/support/nginx.ts';
 import type { ModelCase } from './cases.ts';
 import type { ModelServer } from './server.ts';
 
-/** nginx with the models that lie in its folder, and an index of each, from which FetchModel knows its files. */
-export async function webServer(nginx: Nginx, models: readonly ModelCase[]): Promise<ModelServer> {
+/** A way to a web server that lists its folders. */
+export interface WebAddress {
+  readonly name: string;
+  readonly url: string;
+  readonly authority?: string;
+}
+
+/** Writes an index of each model in the server's folder, from which FetchModel knows its files. */
+export async function writeIndexes(folder: string, models: readonly ModelCase[]): Promise<void> {
   for (const { name, files, bytesEach } of models) {
     const listed = files.map((file) => ({ path: file, url: `1/${file}`, size: bytesEach }));
     const index = { versions: [{ version: '1', files: listed }] };
-    await writeFile(join(nginx.folder, name, 'index.json'), JSON.stringify(index));
+    await writeFile(join(folder, name, 'index.json'), JSON.stringify(index));
   }
-  const { url } = nginx;
+}
+
+/** Models on a web server. */
+export function webServer({ name, url, authority }: WebAddress): ModelServer {
   return {
-    name: 'nginx',
+    name,
     address: (model, file) => `${url}/${model.name}/1/${file}`,
-    inputs: ({ name }) => ({ source: 'http', url: `${url}/${name}/index.json`, model: name }),
+    inputs: (model) => ({ source: 'http', url: `${url}/${model.name}/index.json`, model: model.name }),
     rclone: {
       environment: { RCLONE_CONFIG_SOURCE_TYPE: 'http', RCLONE_CONFIG_SOURCE_URL: `${url}/` },
       path: (model) => `source:${model.name}/1`,
     },
+    ...(authority !== undefined && { authority, environment: { NODE_EXTRA_CA_CERTS: authority } }),
   };
 }
