@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { packagedTaskFolder } from '../../build/layout.ts';
 import { repositoryRoot } from '../../local/lib/context.ts';
 import type { StorageEndpoint } from '../../local/lib/endpoints.ts';
 import { parseLock } from '../../src/model/lock.ts';
@@ -14,11 +15,13 @@ import { filesBelow, type Inputs, keyInputs } from '../support/fetch.ts';
 import { withFolder } from '../support/folder.ts';
 import { services } from '../support/services.ts';
 
-/** The task as the agent starts it: a process of its own, inputs in the environment. */
+/** Moments at which the process is killed while it replaces a version; more by MODEL_DELIVERY_KILLS. */
+const kills = Number(process.env['MODEL_DELIVERY_KILLS'] ?? 8);
+
+/** The packaged task as the agent starts it: a process of its own, inputs in the environment. */
 function start(inputs: Inputs, temporaryFolder: string): ChildProcess {
   const given = Object.entries(inputs).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value]);
-  const entry = join(repositoryRoot, 'tasks', 'FetchModel', 'index.ts');
-  return spawn(process.execPath, ['--import', 'tsx/esm', entry], {
+  return spawn(process.execPath, [join(packagedTaskFolder('FetchModel'), 'index.js')], {
     cwd: repositoryRoot,
     env: { ...process.env, AGENT_TEMPDIRECTORY: temporaryFolder, ...Object.fromEntries(given) },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -132,7 +135,7 @@ describe('the FetchModel process', () => {
     }));
 
   it('never leaves a lock that lies, whenever it is killed while it replaces a version', function () {
-    this.timeout(120_000);
+    this.timeout(60_000 + kills * 10_000);
     return withFolder(async (folder) => {
       const target = join(folder, 'model');
       const many = await newContainer(storage);
@@ -167,12 +170,12 @@ describe('the FetchModel process', () => {
       };
       // Park and Miller's generator: the same moments in every run.
       let seed = 20_261_122;
-      for (let round = 0; round < 12; round += 1) {
+      for (let round = 0; round < kills; round += 1) {
         seed = (seed * 48_271) % 2_147_483_647;
         const child = start({ ...inputs, version: String(1 + (round % 2)) }, folder);
         const chosen = once(child.stdout ?? child, 'data');
         await Promise.race([chosen, once(child, 'close')]);
-        await sleep(seed % 900);
+        await sleep(seed % 400);
         child.kill('SIGKILL');
         await finished(child);
         await lockIsTrue();
@@ -212,7 +215,7 @@ describe('the FetchModel process', () => {
       // In the first run the last range never ends; all others do.
       const rule = (seen: SeenRequest) => {
         if (!killing || !isLast(seen)) return undefined;
-        void killWhen(join(target, '.model-delivery.ranges'), 7, child);
+        void killWhen(join(target, '.model-delivery.ranges'), 49, child);
         return { kind: 'silence', afterBytes: 1000 } as const;
       };
       await withFaultProxy(storage.blobEndpoint, rule, async (proxy) => {

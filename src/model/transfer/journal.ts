@@ -1,7 +1,7 @@
 import { type FileHandle, open, readFile, rm } from 'node:fs/promises';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
-import { rangeBytes } from './ranges.ts';
+import { rangeScheme } from './ranges.ts';
 
 /** Name of the journal within a target folder. */
 export const journalFileName = '.model-delivery.ranges';
@@ -27,9 +27,9 @@ function startOfSystem(): number {
 function entriesOf(content: string, fingerprint: string): Map<string, Set<number>> {
   const finished = new Map<string, Set<number>>();
   const [header = '', ...lines] = content.split('\n');
-  const [version, bytes, started] = header.split(' ');
+  const [version, scheme, started] = header.split(' ');
   const sameStart = Math.abs(Number(started) - startOfSystem()) <= 5;
-  if (version !== fingerprint || Number(bytes) !== rangeBytes || !sameStart) return finished;
+  if (version !== fingerprint || Number(scheme) !== rangeScheme || !sameStart) return finished;
   // A line without its end was cut off; split leaves it, or an empty text, as the last one.
   for (const line of lines.slice(0, -1)) {
     const space = line.indexOf(' ');
@@ -45,7 +45,7 @@ export async function openJournal(folder: string, fingerprint: string): Promise<
   const file = join(folder, journalFileName);
   const finished = entriesOf(await readFile(file, 'utf8').catch(() => ''), fingerprint);
   const handle: FileHandle = await open(file, finished.size === 0 ? 'w' : 'a');
-  if (finished.size === 0) await handle.appendFile(`${fingerprint} ${rangeBytes} ${startOfSystem()}\n`);
+  if (finished.size === 0) await handle.appendFile(`${fingerprint} ${rangeScheme} ${startOfSystem()}\n`);
   let waiting = '';
   let last: Promise<void> = Promise.resolve();
   const flush = async (): Promise<void> => {

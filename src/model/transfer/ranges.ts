@@ -5,15 +5,27 @@ export interface ByteRange {
   readonly end: number;
 }
 
-/** Bytes of a range: large enough that requests cost little, small enough that a broken run repeats little. */
-export const rangeBytes = 8 * 1024 * 1024;
+const mebibyte = 1024 * 1024;
 
-/** A file's ranges in order, or the one that it is as a whole; none for an empty file. */
+/** Bytes of the largest range: large enough that requests cost little, small enough that a broken run repeats little. */
+export const largestRange = 8 * mebibyte;
+/** A smaller file is divided into as many, so that it too comes over several connections. */
+const rangesOfSmaller = 32;
+
+/** Which division this is: a journal of another one names other bytes by the same numbers. */
+export const rangeScheme = 2;
+
+function rangeBytes(size: number): number {
+  return Math.min(largestRange, Math.ceil(size / rangesOfSmaller / mebibyte) * mebibyte);
+}
+
+/** A file's ranges in order, or the one that it is as a whole; none for an empty file. They follow from its size. */
 export function rangesOf(size: number, whole = false): ByteRange[] {
   if (whole && size > 0) return [{ index: 0, start: 0, end: size }];
-  return Array.from({ length: Math.ceil(size / rangeBytes) }, (_, index) => ({
+  const bytes = rangeBytes(size);
+  return Array.from({ length: size === 0 ? 0 : Math.ceil(size / bytes) }, (_, index) => ({
     index,
-    start: index * rangeBytes,
-    end: Math.min((index + 1) * rangeBytes, size),
+    start: index * bytes,
+    end: Math.min((index + 1) * bytes, size),
   }));
 }

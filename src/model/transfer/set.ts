@@ -27,7 +27,7 @@ export interface SetTransfer {
 }
 
 /** Requests at a time over all files. */
-const parallelRequests = 16;
+const requestsAtOnce = { first: 16, most: 64 };
 const defaultStallMs = 30_000;
 
 interface Running {
@@ -75,13 +75,14 @@ function rangeJob(arrival: Arrival, range: ByteRange, running: Running): Job {
     const wasLast = await arrival.keep(range);
     await running.journal.record(locked.path, range.index);
     if (wasLast) await complete(arrival, running);
+    return range.end - range.start;
   };
 }
 
 function* jobsOf(arrivals: readonly Arrival[], running: Running): Generator<Job> {
   for (const arrival of arrivals) {
     for (const range of arrival.missing) yield rangeJob(arrival, range, running);
-    if (arrival.missing.length === 0) yield () => complete(arrival, running);
+    if (arrival.missing.length === 0) yield () => complete(arrival, running).then(() => 0);
   }
 }
 
@@ -104,7 +105,7 @@ export async function fetchSet(transfer: SetTransfer): Promise<readonly LockedFi
     }
     const missing = arrivals.flatMap((arrival) => arrival.missing);
     const progress = await transfer.begin(missing.reduce((sum, range) => sum + range.end - range.start, 0));
-    const budget = adaptiveBudget(parallelRequests);
+    const budget = adaptiveBudget(requestsAtOnce);
     const running: Running = { transfer, journal, budget, lane, progress, received: [] };
     await runJobs(jobsOf(arrivals, running), budget, transfer.signal);
     progress.done();

@@ -6,8 +6,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { hashThreads } from '../../../src/model/transfer/hasher.ts';
 import { journalFileName, openJournal } from '../../../src/model/transfer/journal.ts';
-import { adaptiveBudget, type Job, runJobs } from '../../../src/model/transfer/pool.ts';
-import { rangeBytes, rangesOf } from '../../../src/model/transfer/ranges.ts';
+import { adaptiveBudget, type Budget, type Job, runJobs } from '../../../src/model/transfer/pool.ts';
+import { largestRange, rangesOf } from '../../../src/model/transfer/ranges.ts';
 import { withFolder } from '../../support/folder.ts';
 
 const { signal } = new AbortController();
@@ -16,12 +16,12 @@ describe('ranges of a file', () => {
   it('cover it once, without gap, each of at most the range size', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 2 ** 40 }), (size) => {
-        fc.pre(size / rangeBytes < 5000);
+        fc.pre(size / largestRange < 5000);
         const ranges = rangesOf(size);
         let position = 0;
         for (const range of ranges) {
           assert.equal(range.start, position);
-          assert.ok(range.end > range.start && range.end - range.start <= rangeBytes);
+          assert.ok(range.end > range.start && range.end - range.start <= largestRange);
           position = range.end;
         }
         assert.equal(position, size);
@@ -75,16 +75,55 @@ describe('the journal of a transfer', () => {
 
 describe('the budget of a transfer', () => {
   it('halves when the service is overloaded, and recovers one by one', () => {
-    const budget = adaptiveBudget(16);
+    const budget = adaptiveBudget({ first: 16, most: 64 });
     budget.lessen();
     budget.lessen();
     assert.equal(budget.limit, 4);
-    for (let count = 0; count < 8; count += 1) budget.succeed();
+    for (let count = 0; count < 8; count += 1) budget.succeed(1);
     assert.equal(budget.limit, 5);
     for (let count = 0; count < 10; count += 1) budget.lessen();
     assert.equal(budget.limit, 1);
-    for (let count = 0; count < 1000; count += 1) budget.succeed();
+    for (let count = 0; count < 1000; count += 1) budget.succeed(1);
     assert.equal(budget.limit, 16);
+  });
+
+  /** A second of transfer over a way that carries so many jobs' bytes and no more. */
+  const second = (budget: Budget, carries: number, tick: () => void): void => {
+    tick();
+    budget.succeed(Math.min(budget.limit, carries) * 1000);
+  };
+
+  it('grows while more at a time bring more, and goes back where they do not', () => {
+    let time = 0;
+    const tick = (): void => {
+      time += 1000;
+    };
+    const budget = adaptiveBudget({ first: 16, most: 64, now: () => time });
+    const limits = Array.from({ length: 4 }, () => {
+      second(budget, 30, tick);
+      return budget.limit;
+    });
+    // 36 brought more than 24 did, since the way carries 30; 54 brought nothing.
+    assert.deepEqual(limits, [24, 36, 54, 36]);
+    for (let count = 0; count < 10; count += 1) second(budget, 30, tick);
+    assert.equal(budget.limit, 36);
+  });
+
+  it('never grows beyond its most, nor after an overload', () => {
+    let time = 0;
+    const tick = (): void => {
+      time += 1000;
+    };
+    const budget = adaptiveBudget({ first: 16, most: 40, now: () => time });
+    for (let count = 0; count < 5; count += 1) second(budget, 1000, tick);
+    assert.equal(budget.limit, 40);
+    budget.lessen();
+    for (let count = 0; count < 2000; count += 1) second(budget, 1000 + count, tick);
+    assert.equal(budget.limit, 40);
+    const fresh = adaptiveBudget({ first: 16, most: 40, now: () => time });
+    fresh.lessen();
+    for (let count = 0; count < 1000; count += 1) second(fresh, 1000 + count, tick);
+    assert.equal(fresh.limit, 16);
   });
 
   it('is never exceeded, and every job runs once, in order of start', async () => {
@@ -100,9 +139,10 @@ describe('the budget of a transfer', () => {
           most = Math.max(most, running);
           await turn();
           running -= 1;
+          return 0;
         },
     );
-    await runJobs(jobs, adaptiveBudget(3), signal);
+    await runJobs(jobs, adaptiveBudget({ first: 3, most: 3 }), signal);
     assert.equal(most, 3);
     assert.deepEqual(
       started,
@@ -116,19 +156,29 @@ describe('the budget of a transfer', () => {
       await new Promise((resolve) => stop.addEventListener('abort', resolve));
       await turn();
       events.push('ended');
+      return 0;
     };
     const fails: Job = async () => {
       throw new Error('first');
     };
-    const never: Job = async () => void events.push('started too late');
-    await assert.rejects(runJobs([waits, fails, never, never], adaptiveBudget(2), signal), /first/);
+    const never: Job = async () => events.push('started too late');
+    await assert.rejects(
+      runJobs([waits, fails, never, never], adaptiveBudget({ first: 2, most: 2 }), signal),
+      /first/,
+    );
     assert.deepEqual(events, ['ended']);
   });
 
   it('ends with the reason of a cancellation', async () => {
     const stop = new AbortController();
-    const job: Job = async () => stop.abort(new Error('cancelled'));
-    await assert.rejects(runJobs([job, job], adaptiveBudget(1), stop.signal), /cancelled/);
+    const job: Job = async () => {
+      stop.abort(new Error('cancelled'));
+      return 0;
+    };
+    await assert.rejects(
+      runJobs([job, job], adaptiveBudget({ first: 1, most: 1 }), stop.signal),
+      /cancelled/,
+    );
   });
 });
 
