@@ -101,12 +101,19 @@ function unlisted(name: string): AzureCloud {
   return { ...publicCloud, name, registrySuffix: undefined };
 }
 
+/** A registry connection does not always say its cloud, but its login server lies in one. */
+function registryCloud(connection: ServiceConnection): string | undefined {
+  if (connection.data['registrytype'] === undefined) return undefined;
+  const server = (connection.parameters['loginserver'] ?? connection.url).replace(/\/+$/, '').toLowerCase();
+  return clouds.find(({ registrySuffix }) => server.endsWith(`.${registrySuffix}`))?.name;
+}
+
 /**
  * The cloud of a service connection: what the connection says itself, then the table by its `environment`.
  * An Azure Stack connection brings its own URLs.
  */
 export function cloudOf(connection: ServiceConnection): AzureCloud {
-  const wanted = connection.data['environment'] ?? publicCloud.name;
+  const wanted = connection.data['environment'] ?? registryCloud(connection) ?? publicCloud.name;
   const listed = clouds.find(({ name }) => name.toLowerCase() === wanted.toLowerCase());
   const base = listed ?? unlisted(wanted);
   const resourceManagerUrl = ownResourceManager(connection) ?? base.resourceManagerUrl;

@@ -42,14 +42,14 @@ function apiUrl(connection: ServiceConnection): string {
  * https://learn.microsoft.com/azure/devops/pipelines/library/service-endpoints#docker-registry-service-connection
  */
 export function registryAccess(connection: ServiceConnection): RegistryAccess {
-  const type = connection.data['registrytype'] ?? 'Others';
-  if (type.toUpperCase() === 'ACR' || connection.scheme !== 'UsernamePassword') {
+  if (connection.scheme !== 'UsernamePassword') {
+    const type = connection.data['registrytype'] ?? 'Others';
     throw new DeliveryError({
       code: 'REGISTRY_CONNECTION_UNSUPPORTED',
       side: 'identity',
-      message: `Service connection '${connection.id}' signs in by '${connection.scheme}' (type ${type}), which is not supported yet.`,
+      message: `Service connection '${connection.id}' signs in by '${connection.scheme}' (type ${type}), which is not known for this type.`,
       remedy:
-        "Use a Docker registry service connection of type 'Others' with user name and password; for Azure Container Registry these are a token's or a service principal's.",
+        "Use a Docker registry service connection of type 'Azure Container Registry', or one of type 'Others' with user name and password.",
     });
   }
   const { username, password } = connection.parameters;

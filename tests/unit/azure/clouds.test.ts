@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict';
+import { cloudOf } from '../../../src/azure/clouds.ts';
+import { openRegistry } from '../../../src/azure/registry.ts';
+import { DeliveryError } from '../../../src/errors.ts';
+import type { ServiceConnection } from '../../../src/host/host.ts';
+import { recordingHost } from '../../support/host.ts';
+
+const application = { tenantid: 'tenant', serviceprincipalid: 'app', serviceprincipalkey: 'key' };
+
+function connection(
+  url: string,
+  data: Record<string, string>,
+  parameters: Record<string, string> = application,
+  scheme = 'ServicePrincipal',
+): ServiceConnection {
+  return { id: 'connection', url, scheme, parameters, data };
+}
+
+/** As Azure DevOps stores them: the fields that its pages and its verification write, for each environment. */
+const azureRm: Readonly<Record<string, ServiceConnection>> = {
+  public: connection('https://management.azure.com/', {
+    environment: 'AzureCloud',
+    activedirectoryauthority: 'https://login.microsoftonline.com/',
+    environmentauthorityurl: 'https://login.windows.net/',
+    activedirectoryserviceendpointresourceid: 'https://management.core.windows.net/',
+    storageendpointsuffix: 'core.windows.net',
+  }),
+  government: connection('https://management.usgovcloudapi.net/', {
+    environment: 'AzureUSGovernment',
+    environmentauthorityurl: 'https://login.microsoftonline.us/',
+    activedirectoryserviceendpointresourceid: 'https://management.core.usgovcloudapi.net/',
+  }),
+  china: connection('https://management.chinacloudapi.cn/', {
+    environment: 'AzureChinaCloud',
+    environmentauthorityurl: 'https://login.chinacloudapi.cn/',
+    activedirectoryserviceendpointresourceid: 'https://management.core.chinacloudapi.cn/',
+  }),
+  stack: connection('https://management.west.contoso.com/', {
+    environment: 'AzureStack',
+    environmentauthorityurl: 'https://adfs.west.contoso.com/adfs/',
+    activedirectoryserviceendpointresourceid: 'https://management.adfs.west.contoso.com/5f6e',
+    enableadfsauthentication: 'true',
+  }),
+};
+
+const expected: Readonly<Record<string, readonly (string | undefined)[]>> = {
+  public: [
+    'https://login.microsoftonline.com',
+    'https://management.azure.com',
+    'https://management.core.windows.net',
+    'core.windows.net',
+    'azurecr.io',
+  ],
+  government: [
+    'https://login.microsoftonline.us',
+    'https://management.usgovcloudapi.net',
+    'https://management.core.usgovcloudapi.net',
+    'core.usgovcloudapi.net',
+    'azurecr.us',
+  ],
+  china: [
+    'https://login.chinacloudapi.cn',
+    'https://management.chinacloudapi.cn',
+    'https://management.core.chinacloudapi.cn',
+    'core.chinacloudapi.cn',
+    'azurecr.cn',
+  ],
+  stack: [
+    'https://adfs.west.contoso.com',
+    'https://management.west.contoso.com',
+    'https://management.adfs.west.contoso.com/5f6e',
+    'west.contoso.com',
+    undefined,
+  ],
+};
+
+function endpoints(made: ServiceConnection) {
+  const cloud = cloudOf(made);
+  return [
+    cloud.authorityHost,
+    cloud.resourceManagerUrl,
+    cloud.resourceManagerAudience,
+    cloud.storageSuffix,
+    cloud.registrySuffix,
+  ];
+}
+
+describe('the cloud of a service connection', () => {
+  for (const [name, made] of Object.entries(azureRm)) {
+    it(`gives sign-in, resource manager, storage and registries: ${name}`, () => {
+      assert.deepEqual(endpoints(made), expected[name]);
+    });
+  }
+
+  it('signs in by the authority that the connection names, in a listed cloud too', () => {
+    const own = { environment: 'AzureCloud', activedirectoryauthority: 'https://sts.contoso.com/' };
+    const cloud = cloudOf(connection('https://management.azure.com/', own));
+    assert.equal(cloud.authorityHost, 'https://sts.contoso.com');
+    assert.equal(cloud.authorityIsKnown, false);
+  });
+
+  it("is the login server's for a registry connection that does not say it", () => {
+    const servers = {
+      'team.azurecr.io': 'public',
+      'team.azurecr.us': 'government',
+      'team.azurecr.cn': 'china',
+    };
+    for (const [server, name] of Object.entries(servers)) {
+      const parameters = { ...application, loginserver: server };
+      const made = connection(`https://${server}`, { registrytype: 'ACR' }, parameters);
+      assert.deepEqual(endpoints(made), expected[name]);
+    }
+  });
+});
+
+describe('a Docker registry connection', () => {
+  const { host } = recordingHost({ workingFolder: '.' });
+  const login = { username: 'user', password: 'secret', registry: 'https://registry.contoso.com/' };
+  const acr = { registrytype: 'ACR' };
+  const server = { loginserver: 'team.azurecr.cn' };
+
+  it('of type ACR signs in to Azure by each scheme', () => {
+    const schemes: readonly [string, Record<string, string>][] = [
+      ['ServicePrincipal', application],
+      ['WorkloadIdentityFederation', { tenantid: 'tenant', serviceprincipalid: 'app' }],
+      ['ManagedServiceIdentity', { tenantid: 'tenant' }],
+    ];
+    for (const [scheme, parameters] of schemes) {
+      const made = connection('https://team.azurecr.cn', acr, { ...parameters, ...server }, scheme);
+      const access = openRegistry(made, host);
+      assert.equal(access.registryUrl, 'https://team.azurecr.cn');
+      assert.equal(typeof access.fetchToken, 'function');
+      assert.equal(access.credentials, undefined);
+    }
+  });
+
+  it('with user and password brings those, whatever its type', () => {
+    for (const data of [{}, { registrytype: 'Others' }, acr]) {
+      const access = openRegistry(connection('', data, login, 'UsernamePassword'), host);
+      assert.equal(access.registryUrl, 'https://registry.contoso.com');
+      assert.deepEqual(access.credentials, { username: 'user', password: 'secret' });
+    }
+  });
+
+  it('with Docker Hub as Azure DevOps writes it goes to its API', () => {
+    const hub = { ...login, registry: 'https://index.docker.io/v1/' };
+    const made = connection('', { registrytype: 'DockerHub' }, hub, 'UsernamePassword');
+    assert.equal(openRegistry(made, host).registryUrl, 'https://registry-1.docker.io');
+  });
+
+  it('with another scheme, or without its fields, is refused', () => {
+    const codeOf = (made: ServiceConnection): string => {
+      try {
+        openRegistry(made, host);
+      } catch (error) {
+        if (error instanceof DeliveryError) return error.code;
+      }
+      return 'none';
+    };
+    assert.equal(codeOf(connection('', {}, login, 'Token')), 'REGISTRY_CONNECTION_UNSUPPORTED');
+    const incomplete = { username: 'user', registry: 'https://registry.contoso.com' };
+    assert.equal(codeOf(connection('', {}, incomplete, 'UsernamePassword')), 'REGISTRY_CONNECTION_INVALID');
+    const nowhere = connection('', acr, { ...application, loginserver: '' });
+    assert.equal(codeOf(nowhere), 'REGISTRY_CONNECTION_INVALID');
+  });
+});
