@@ -1,6 +1,5 @@
-import { DeliveryError } from '../errors.ts';
-import { required } from '../host/inputs.ts';
-import type { Application } from './generate.ts';
+import { invalidInput, required } from '../host/inputs.ts';
+import type { Application, Route } from './generate.ts';
 
 /** The inputs that describe a generated application, as they were written. */
 export interface ApplicationInputs {
@@ -15,11 +14,21 @@ export interface ApplicationInputs {
   readonly cpuLimit: string | undefined;
   readonly memoryLimit: string | undefined;
   readonly imagePullSecret: string | undefined;
-}
-
-function invalid(name: string, problem: string, remedy: string): DeliveryError {
-  const message = `Input '${name}' ${problem}.`;
-  return new DeliveryError({ code: 'INPUT_INVALID', side: 'input', message, remedy });
+  readonly livenessPath: string | undefined;
+  readonly startupTime: number;
+  readonly nonRoot: Application['nonRoot'];
+  readonly gpuCount: number;
+  readonly gpuResource: string;
+  readonly spreadPods: boolean;
+  readonly disruptionBudget: boolean;
+  readonly maxReplicas: number;
+  readonly targetCpu: number;
+  readonly route: 'none' | 'ingress' | 'gateway';
+  readonly routeHost: string | undefined;
+  readonly routePath: string;
+  readonly tlsSecret: string | undefined;
+  readonly ingressClass: string | undefined;
+  readonly gateway: string | undefined;
 }
 
 /** Source: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/ */
@@ -33,9 +42,68 @@ function quantities(
     const value = inputs[name];
     if (value === undefined) return [];
     if (quantity.test(value)) return [[resource, value]];
-    throw invalid(name, `is '${value}'`, "Write a Kubernetes quantity, for example '250m' or '512Mi'.");
+    throw invalidInput(name, `is '${value}'`, "Write a Kubernetes quantity, for example '250m' or '512Mi'.");
   });
   return Object.fromEntries(set);
+}
+
+const dnsName = /^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+$/;
+
+function absolute(path: string | undefined): string | undefined {
+  return path?.replace(/^\/?/, '/');
+}
+
+function readRoute(inputs: ApplicationInputs): Route | undefined {
+  const { route, routeHost: host, tlsSecret, ingressClass: className } = inputs;
+  if (route === 'none') return undefined;
+  if (host !== undefined && !dnsName.test(host)) {
+    throw invalidInput(
+      'routeHost',
+      `is '${host}', which is no DNS name`,
+      "Write for example 'shop.example.com'.",
+    );
+  }
+  const path = absolute(inputs.routePath) ?? '/';
+  const base = { path, ...(host === undefined ? {} : { host }) };
+  if (route === 'gateway') {
+    return { ...base, kind: route, gateway: required(inputs.gateway, 'gateway', "with 'route: gateway'") };
+  }
+  return {
+    ...base,
+    kind: route,
+    ...(tlsSecret === undefined ? {} : { tlsSecret }),
+    ...(className === undefined ? {} : { className }),
+  };
+}
+
+function readAutoscaler(inputs: ApplicationInputs): Application['autoscaler'] {
+  const { maxReplicas, replicas, targetCpu: cpuPercent } = inputs;
+  if (maxReplicas === 0) return undefined;
+  if (maxReplicas < replicas) {
+    const remedy = "Leave it at 0 for no autoscaler, or at least at 'replicas'.";
+    throw invalidInput('maxReplicas', `is ${maxReplicas}, less than 'replicas'`, remedy);
+  }
+  if (inputs.cpuRequest !== undefined) return { maxReplicas, cpuPercent };
+  const remedy = "Set 'cpuRequest', for example '250m': the target is a share of it.";
+  throw invalidInput('maxReplicas', "asks for an autoscaler, and 'cpuRequest' is empty", remedy);
+}
+
+/** What an application may have, each only when it is asked for. */
+function options(inputs: ApplicationInputs): Partial<Application> {
+  const { imagePullSecret, gpuCount: count, gpuResource: resource, startupTime } = inputs;
+  const readinessPath = absolute(inputs.readinessPath);
+  const livenessPath = absolute(inputs.livenessPath);
+  const autoscaler = readAutoscaler(inputs);
+  const route = readRoute(inputs);
+  return {
+    ...(readinessPath === undefined ? {} : { readinessPath }),
+    ...(livenessPath === undefined ? {} : { livenessPath }),
+    ...(startupTime === 0 ? {} : { startupSeconds: startupTime }),
+    ...(imagePullSecret === undefined ? {} : { imagePullSecret }),
+    ...(count === 0 ? {} : { gpu: { resource, count } }),
+    ...(autoscaler === undefined ? {} : { autoscaler }),
+    ...(route === undefined ? {} : { route }),
+  };
 }
 
 /** Checks the inputs of a generated application. Throws INPUT_MISSING or INPUT_INVALID. */
@@ -43,9 +111,8 @@ export function toApplication(inputs: ApplicationInputs): Application {
   const name = required(inputs.appName, 'appName', "when 'manifests' is empty");
   if (!/^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)) {
     const remedy = 'Use at most 63 lower-case letters, digits and dashes, beginning with a letter.';
-    throw invalid('appName', `is '${name}', which cannot name a Service`, remedy);
+    throw invalidInput('appName', `is '${name}', which cannot name a Service`, remedy);
   }
-  const { readinessPath, imagePullSecret } = inputs;
   return {
     name,
     replicas: inputs.replicas,
@@ -53,7 +120,9 @@ export function toApplication(inputs: ApplicationInputs): Application {
     service: { type: inputs.serviceType, port: inputs.servicePort },
     requests: quantities(inputs, { cpu: 'cpuRequest', memory: 'memoryRequest' }),
     limits: quantities(inputs, { cpu: 'cpuLimit', memory: 'memoryLimit' }),
-    ...(readinessPath === undefined ? {} : { readinessPath: readinessPath.replace(/^\/?/, '/') }),
-    ...(imagePullSecret === undefined ? {} : { imagePullSecret }),
+    nonRoot: inputs.nonRoot,
+    isSpread: inputs.spreadPods,
+    hasBudget: inputs.disruptionBudget,
+    ...options(inputs),
   };
 }

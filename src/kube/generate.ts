@@ -1,9 +1,29 @@
-import type { Container, ResourceRequirements } from 'kubernetes-types/core/v1.d.ts';
+import { around } from './generateAround.ts';
+import { podSpec } from './generatePod.ts';
 import type { Manifest } from './manifests.ts';
+import type { KubeObject } from './objects.ts';
 
-/** What a Deployment and its Service are generated from when there are no manifests. */
+/** How users reach the Service by name: an Ingress, or a route of a Gateway. */
+export type Route =
+  | {
+      readonly kind: 'ingress';
+      readonly host?: string;
+      readonly path: string;
+      /** Existing secret with the certificate. */
+      readonly tlsSecret?: string;
+      readonly className?: string;
+    }
+  | {
+      readonly kind: 'gateway';
+      /** `name`, or `namespace/name`. */
+      readonly gateway: string;
+      readonly host?: string;
+      readonly path: string;
+    };
+
+/** What a Deployment, its Service and what is around them are generated from when there are no manifests. */
 export interface Application {
-  /** DNS label: name of both objects. */
+  /** DNS label: name of all objects. */
   readonly name: string;
   readonly replicas: number;
   /** The port that the container listens on. */
@@ -11,92 +31,69 @@ export interface Application {
   readonly service: { readonly type: 'LoadBalancer' | 'ClusterIP' | 'NodePort'; readonly port: number };
   readonly requests: Readonly<Record<string, string>>;
   readonly limits: Readonly<Record<string, string>>;
+  readonly gpu?: { readonly resource: string; readonly count: number };
   /** Path that answers 2xx once the pod can serve; without it an open port counts as ready. */
   readonly readinessPath?: string;
+  /** Path that answers 2xx while the container need not be restarted. */
+  readonly livenessPath?: string;
+  /** Longest time until it is ready for the first time, for example to load the model. */
+  readonly startupSeconds?: number;
   /** Existing secret with the registry's credentials. */
   readonly imagePullSecret?: string;
+  /** auto: where the image names a user that is not root. */
+  readonly nonRoot: 'auto' | 'always' | 'never';
+  readonly isSpread: boolean;
+  readonly hasBudget: boolean;
+  readonly autoscaler?: { readonly maxReplicas: number; readonly cpuPercent: number };
+  readonly route?: Route;
 }
 
-/** Time between a pod's removal from the Service and its SIGTERM: nodes need it to stop sending requests. */
-const drainSeconds = 5;
-
-function resources(application: Application): ResourceRequirements | undefined {
-  const { requests, limits } = application;
-  if (Object.keys(requests).length + Object.keys(limits).length === 0) return undefined;
-  return {
-    ...(Object.keys(requests).length === 0 ? {} : { requests }),
-    ...(Object.keys(limits).length === 0 ? {} : { limits }),
-  };
+/** The image as far as the objects depend on it. */
+export interface GeneratedImage {
+  readonly reference: string;
+  /** The user that its configuration names. */
+  readonly user?: string;
 }
 
-function container(application: Application, image: string): Container {
-  const wanted = resources(application);
-  return {
-    name: application.name,
-    image,
-    ports: [{ name: 'http', containerPort: application.port, protocol: 'TCP' }],
-    readinessProbe: {
-      ...(application.readinessPath === undefined
-        ? { tcpSocket: { port: 'http' } }
-        : { httpGet: { path: application.readinessPath, port: 'http' } }),
-      periodSeconds: 2,
-      failureThreshold: 3,
-      timeoutSeconds: 5,
-    },
-    // The sleep is the kubelet's own (Kubernetes 1.30 and later): the image needs no shell for it.
-    lifecycle: { preStop: { sleep: { seconds: drainSeconds } } },
-    securityContext: { allowPrivilegeEscalation: false },
-    ...(wanted === undefined ? {} : { resources: wanted }),
-  };
+type Labels = Readonly<Record<string, string>>;
+
+/** The kubelet can tell only of a number that it is not root's. */
+function isNonRoot({ nonRoot }: Application, { user = '' }: GeneratedImage): boolean {
+  return nonRoot === 'always' || (nonRoot === 'auto' && /^[1-9]\d*(:|$)/.test(user));
 }
 
-function deployment(
-  application: Application,
-  image: string,
-  labels: Readonly<Record<string, string>>,
-): Manifest {
-  const { imagePullSecret } = application;
+function deployment(application: Application, image: GeneratedImage, labels: Labels): KubeObject {
+  const spec = podSpec(application, image.reference, labels, isNonRoot(application, image));
   return {
-    origin: `generated from 'appName: ${application.name}'`,
-    object: {
-      apiVersion: 'apps/v1',
-      kind: 'Deployment',
-      metadata: { name: application.name, labels },
-      spec: {
-        replicas: application.replicas,
-        selector: { matchLabels: labels },
-        strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: '25%' } },
-        template: {
-          metadata: { labels },
-          spec: {
-            containers: [container(application, image)],
-            securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
-            ...(imagePullSecret === undefined ? {} : { imagePullSecrets: [{ name: imagePullSecret }] }),
-          },
-        },
-      },
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: application.name, labels },
+    spec: {
+      replicas: application.replicas,
+      selector: { matchLabels: labels },
+      strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: '25%' } },
+      template: { metadata: { labels }, spec },
     },
   };
 }
 
-function service(application: Application, labels: Readonly<Record<string, string>>): Manifest {
+function service({ name, service: { type, port } }: Application, labels: Labels): KubeObject {
   return {
-    origin: `generated from 'appName: ${application.name}'`,
-    object: {
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: { name: application.name, labels },
-      spec: {
-        type: application.service.type,
-        selector: labels,
-        ports: [{ name: 'http', port: application.service.port, targetPort: 'http', protocol: 'TCP' }],
-      },
-    },
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, labels },
+    spec: { type, selector: labels, ports: [{ name: 'http', port, targetPort: 'http', protocol: 'TCP' }] },
   };
 }
 
-/** The Deployment and the Service of an application, rolling without a pod less than wanted. */
-export function generate(application: Application, image: string): Manifest[] {
+/** The objects of an application, rolling without a pod less than wanted. */
+export function generate(application: Application, image: GeneratedImage): Manifest[] {
   const labels = { 'app.kubernetes.io/name': application.name };
-  return [deployment(application, image, labels), service(application, labels)];
+  const objects = [
+    deployment(application, image, labels),
+    service(application, labels),
+    ...around(application, labels),
+  ];
+  const origin = `generated from 'appName: ${application.name}'`;
+  return objects.map((object) => ({ origin, object }));
 }

@@ -1,6 +1,6 @@
 import type { RegistryClient } from '../oci/client.ts';
 import type { StoredManifest } from '../oci/documents.ts';
-import type { ImageConfig, Manifest } from '../oci/types.ts';
+import { type Descriptor, type ImageConfig, type Manifest, type Platform, platformOf } from '../oci/types.ts';
 import type { ModelIdentity } from './trace.ts';
 
 /** What an image's own configuration tells about it. */
@@ -11,6 +11,10 @@ export interface ImageFacts {
   readonly created?: string;
   readonly model: ModelIdentity;
   readonly commit?: string;
+  /** Name or number of the user that the image runs as; absent where it says nothing, which means root. */
+  readonly user?: string;
+  /** What it is made for: a node must be one of these. */
+  readonly platforms: readonly Platform[];
 }
 
 function environmentOf(config: ImageConfig): Record<string, string> {
@@ -46,12 +50,19 @@ export async function imageFacts(
   if (!/image\.(config\.)?v1\+json$/.test(chosen.manifest.config.mediaType)) return undefined;
   const config = await client.config(repository, chosen.manifest);
   const commit = config.config?.Labels?.['org.opencontainers.image.revision'];
+  const user = config.config?.User;
   return {
     digest: stored.digest,
+    platforms: stored.kind === 'index' ? platformsOf(stored.index.manifests) : [platformOf(config)],
+    ...(user ? { user } : {}),
     model: modelOf(config, chosen.manifest),
     ...(config.created === undefined ? {} : { created: config.created }),
     ...(commit === undefined ? {} : { commit }),
   };
+}
+
+function platformsOf(descriptors: readonly Descriptor[]): Platform[] {
+  return descriptors.filter(isRunnable).flatMap(({ platform }) => (platform === undefined ? [] : [platform]));
 }
 
 /** Attestations stand in an index as images of an unknown platform. */

@@ -1,6 +1,8 @@
 import { DeliveryError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
+import { wantsLoadBalancer } from './address.ts';
 import type { KubeClient } from './client.ts';
+import { withDnsLabel } from './dnsLabel.ts';
 import { type Application, generate } from './generate.ts';
 import { type PinnedManifest, pinImage } from './imagePin.ts';
 import { readManifestFiles } from './manifestFiles.ts';
@@ -25,6 +27,8 @@ export interface PrepareOptions {
   readonly namespace: string;
   readonly container?: string;
   readonly createPullSecret: boolean;
+  /** Azure's name for the address of the first load balancer's Service. */
+  readonly dnsLabel?: string;
   /** The model's own image, to be mounted beside the application's. */
   readonly modelVolume?: ModelVolume;
 }
@@ -34,7 +38,7 @@ export type Asked = Pick<KubeClient, 'resource' | 'version'>;
 
 async function sourceManifests(client: Asked, options: PrepareOptions, host: Host): Promise<Manifest[]> {
   const { source, image, namespace } = options;
-  if (source.kind === 'generated') return generate(source.application, image.reference);
+  if (source.kind === 'generated') return generate(source.application, image);
   const { environment, workingFolder, cancelled: signal } = host;
   const version = (): Promise<string> => client.version(signal);
   const settings = { environment, signal, chart: source.chart, namespace, workingFolder, version };
@@ -57,6 +61,17 @@ function finish(manifest: PinnedManifest, options: PrepareOptions): PinnedManife
     ? withPullSecret(traced, pullSecretName(options.image.host))
     : traced;
   return { ...manifest, object };
+}
+
+/** A name stands for one address. */
+function labelled(
+  manifests: readonly PinnedManifest[],
+  label: string | undefined,
+): readonly PinnedManifest[] {
+  const at = manifests.findIndex((manifest) => wantsLoadBalancer(manifest.object));
+  const found = manifests[at];
+  if (label === undefined || found === undefined) return manifests;
+  return manifests.with(at, { ...found, object: withDnsLabel(found.object, label) });
 }
 
 function secretManifests(options: PrepareOptions): Manifest[] {
@@ -87,5 +102,5 @@ export async function prepare(client: Asked, options: PrepareOptions, host: Host
     image: options.image.reference,
     ...(options.container === undefined ? {} : { container: options.container }),
   });
-  return inApplyOrder(pinned.map((manifest) => finish(manifest, options)));
+  return inApplyOrder(labelled(pinned, options.dnsLabel).map((manifest) => finish(manifest, options)));
 }

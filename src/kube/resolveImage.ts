@@ -4,6 +4,7 @@ import type { Host, Log } from '../host/host.ts';
 import { createRegistryClient, type RegistryClient } from '../oci/client.ts';
 import type { RegistryAccess } from '../oci/connection.ts';
 import { type ImageReference, parseReference, registryUrlOf, wantedVersion } from '../oci/reference.ts';
+import type { Platform } from '../oci/types.ts';
 import { shortDigest } from '../report/format.ts';
 import { imageFacts } from './imageFacts.ts';
 import { type Choice, chooseImage, type ImagePolicy } from './newest.ts';
@@ -28,6 +29,10 @@ export interface ResolvedImage {
   readonly tags: readonly string[];
   readonly model: ModelIdentity;
   readonly commit?: string;
+  /** The user that it runs as, where its configuration was read and names one. */
+  readonly user?: string;
+  /** What it is made for; empty where its configuration was not read. */
+  readonly platforms: readonly Platform[];
   /** Credentials that the nodes may use to pull it, where the inputs gave any. */
   readonly access?: RegistryAccess;
 }
@@ -55,13 +60,15 @@ async function choose(choice: Extract<ImageChoice, { kind: 'chosen' }>, host: Ho
   const client = clientFor(access, host);
   const found = await chooseImage(client, choice.repository, choice.policy);
   tellChoice(found, choice.repository, host.log);
-  const { digest, model, commit } = found.chosen;
+  const { digest, model, commit, user, platforms } = found.chosen;
   return {
     reference: `${client.host}/${choice.repository}@${digest}`,
     host: client.host,
     tags: found.chosen.tags,
     model,
+    platforms,
     ...(commit === undefined ? {} : { commit }),
+    ...(user === undefined ? {} : { user }),
     access,
   };
 }
@@ -89,7 +96,7 @@ async function given(choice: Extract<ImageChoice, { kind: 'given' }>, host: Host
   const { registry, repository, digest } = reference;
   const base = { host: registry, tags: reference.tag === undefined ? [] : [reference.tag] };
   if (digest !== undefined && choice.registry === undefined) {
-    return { ...base, reference: `${registry}/${repository}@${digest}`, model: {} };
+    return { ...base, reference: `${registry}/${repository}@${digest}`, model: {}, platforms: [] };
   }
   const access = accessFor(reference, choice.registry, host);
   const client = clientFor(access, host);
@@ -99,7 +106,9 @@ async function given(choice: Extract<ImageChoice, { kind: 'given' }>, host: Host
     ...base,
     reference: `${registry}/${repository}@${stored.digest}`,
     model: facts?.model ?? {},
+    platforms: facts?.platforms ?? [],
     ...(facts?.commit === undefined ? {} : { commit: facts.commit }),
+    ...(facts?.user === undefined ? {} : { user: facts.user }),
     ...(choice.registry === undefined ? {} : { access }),
   };
 }

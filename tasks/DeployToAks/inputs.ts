@@ -1,85 +1,15 @@
 import { registryChoice } from '../../src/azure/registry.ts';
-import { DeliveryError } from '../../src/errors.ts';
 import type { Host } from '../../src/host/host.ts';
-import {
-  choice,
-  connection,
-  flag,
-  integer,
-  lines,
-  path,
-  readInputs,
-  required,
-  text,
-  type Values,
-} from '../../src/host/inputs.ts';
+import { invalidInput, readInputs, required } from '../../src/host/inputs.ts';
 import { toApplication } from '../../src/kube/application.ts';
 import type { ConnectionChoice } from '../../src/kube/connect.ts';
 import type { Strategy } from '../../src/kube/hold.ts';
 import type { Source } from '../../src/kube/prepare.ts';
 import type { ImageChoice } from '../../src/kube/resolveImage.ts';
 import { checkRepository } from '../../src/oci/reference.ts';
+import { fields, type Raw } from './fields.ts';
 
-const seconds = (defaultValue: number) => integer({ min: 1, max: 86_400, defaultValue, unit: 'seconds' });
-const port = (defaultValue: number) =>
-  integer({ min: 1, max: 65_535, defaultValue, unit: 'the port number' });
-
-/** The inputs by their public names, as task.json declares them. */
-export const fields = {
-  connectionType: choice(['kubernetes', 'kubeconfig', 'azureResourceManager'], 'kubernetes'),
-  kubernetesConnection: connection(),
-  azureSubscription: connection(),
-  resourceGroup: text(),
-  cluster: text(),
-  useClusterAdmin: flag(false),
-  usePublicFqdn: flag(false),
-  privateClusterAccess: choice(['auto', 'direct', 'runCommand'], 'auto'),
-  kubeconfig: text(),
-  kubeconfigContext: text(),
-  namespace: text(),
-  createNamespace: flag(false),
-  manifests: lines(),
-  helmReleaseName: text(),
-  helmValues: lines(),
-  helmSet: lines(),
-  container: text(),
-  appName: text(),
-  replicas: integer({ min: 0, max: 1000, defaultValue: 2, unit: 'pods' }),
-  port: port(8080),
-  readinessPath: text(),
-  serviceType: choice(['LoadBalancer', 'ClusterIP', 'NodePort'], 'LoadBalancer'),
-  servicePort: port(80),
-  cpuRequest: text(),
-  memoryRequest: text(),
-  cpuLimit: text(),
-  memoryLimit: text(),
-  imagePullSecret: text(),
-  image: text(),
-  containerRegistry: connection(),
-  registry: text(),
-  repository: text(),
-  imagePolicy: choice(['newest', 'semver', 'regex'], 'newest'),
-  tagFilter: text(),
-  createPullSecret: flag(false),
-  strategy: choice(['rolling', 'canary', 'blueGreen'], 'rolling'),
-  canaryPercent: integer({ min: 1, max: 99, defaultValue: 20, unit: 'percent of the pods' }),
-  canaryDuration: seconds(60),
-  dryRun: flag(false),
-  verifyFile: path(),
-  rolloutTimeout: seconds(600),
-  rollbackOnFailure: flag(true),
-  removeOnFailure: flag(false),
-  prune: flag(false),
-  concurrency: choice(['wait', 'fail'], 'wait'),
-  modelDelivery: choice(['baked', 'imageVolume'], 'baked'),
-  modelImage: text(),
-  forceConflicts: flag(false),
-  addressTimeout: seconds(300),
-  probePath: text(),
-  probeTimeout: seconds(60),
-} as const;
-
-type Raw = Values<typeof fields>;
+export { fields };
 
 export interface DeployInputs {
   readonly connection: ConnectionChoice;
@@ -89,6 +19,8 @@ export interface DeployInputs {
   readonly container?: string;
   readonly image: ImageChoice;
   readonly createPullSecret: boolean;
+  /** Azure's DNS label for the load balancer's address. */
+  readonly dnsLabel?: string;
   readonly strategy: Strategy;
   /** Show what would change, and stop. */
   readonly dryRun: boolean;
@@ -109,11 +41,6 @@ export interface DeployInputs {
   readonly addressTimeoutMs: number;
   readonly probePath?: string;
   readonly probeTimeoutMs: number;
-}
-
-function invalid(name: string, problem: string, remedy: string): DeliveryError {
-  const message = `Input '${name}' ${problem}.`;
-  return new DeliveryError({ code: 'INPUT_INVALID', side: 'input', message, remedy });
 }
 
 function readConnection(raw: Raw): ConnectionChoice {
@@ -141,7 +68,7 @@ function tagFilter(source: string | undefined): RegExp | undefined {
     return source === undefined ? undefined : new RegExp(source);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw invalid(
+    throw invalidInput(
       'tagFilter',
       `is no regular expression: ${why}`,
       "Write for example '^main-' or '^(\\d+)$'.",
@@ -163,6 +90,13 @@ function readImage(raw: Raw): ImageChoice {
     repository: checkRepository(required(raw.repository, 'repository', why)),
     policy: { by: raw.imagePolicy, ...(filter === undefined ? {} : { tagFilter: filter }) },
   };
+}
+
+function readDnsLabel({ dnsLabel }: Raw): Pick<DeployInputs, 'dnsLabel'> {
+  if (dnsLabel === undefined) return {};
+  if (/^[a-z][-a-z0-9]{1,61}[a-z0-9]$/.test(dnsLabel)) return { dnsLabel };
+  const remedy = 'Use 3 to 63 lower-case letters, digits and dashes, beginning with a letter.';
+  throw invalidInput('dnsLabel', `is '${dnsLabel}', which Azure does not take`, remedy);
 }
 
 function readSource(raw: Raw): Source {
@@ -189,6 +123,7 @@ export function readDeployInputs(host: Host): DeployInputs {
     ...(raw.container === undefined ? {} : { container: raw.container }),
     image: readImage(raw),
     createPullSecret: raw.createPullSecret,
+    ...readDnsLabel(raw),
     strategy: readStrategy(raw),
     dryRun: raw.dryRun,
     ...(raw.verifyFile === undefined ? {} : { verifyFile: raw.verifyFile }),

@@ -11,6 +11,7 @@ import { checkModelVolume } from '../../src/kube/modelVolume.ts';
 import { ensureNamespace } from '../../src/kube/namespace.ts';
 import { describe, refOf } from '../../src/kube/objects.ts';
 import { type Change, plan } from '../../src/kube/plan.ts';
+import { checkPlatforms } from '../../src/kube/platformFit.ts';
 import { prepare } from '../../src/kube/prepare.ts';
 import { type ResolvedImage, resolveImage } from '../../src/kube/resolveImage.ts';
 import { traceOf } from '../../src/kube/runTrace.ts';
@@ -116,6 +117,11 @@ export async function makePlan(
   const inventory = inputs.prune ? await openInventory(client, changes, namespace, host) : undefined;
   const departed = inventory?.departed ?? [];
   const isChanged = departed.length > 0 || isChangedBy(changes);
+  if (isChanged) {
+    const workloads = changes.filter(({ manifest }) => manifest.runsImage).map(({ planned }) => planned);
+    const options = { log: host.log, signal: host.cancelled };
+    await checkPlatforms(client, workloads, image.platforms, options);
+  }
   return {
     ...{ changes, isChanged, trace, namespace },
     ...(golden === undefined ? {} : { golden }),

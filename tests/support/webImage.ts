@@ -17,6 +17,8 @@ export interface WebImage {
   /** RFC 3339. */
   readonly created: string;
   readonly annotations?: Readonly<Record<string, string>>;
+  /** Without it that of this machine. */
+  readonly architecture?: string;
 }
 
 function blobOf(content: Buffer): BlobSource {
@@ -75,7 +77,7 @@ async function pushOne(
     Buffer.from(
       JSON.stringify({
         os: 'linux',
-        architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
+        architecture: image.architecture ?? (process.arch === 'arm64' ? 'arm64' : 'amd64'),
         created: image.created,
         config: {
           User: '65532',

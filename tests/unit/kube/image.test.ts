@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { DeliveryError } from '../../../src/errors.ts';
+import { readInputs } from '../../../src/host/inputs.ts';
+import { toApplication } from '../../../src/kube/application.ts';
 import { generate } from '../../../src/kube/generate.ts';
 import { pinImage } from '../../../src/kube/imagePin.ts';
 import { parseManifests } from '../../../src/kube/manifests.ts';
@@ -7,6 +9,8 @@ import { comparable } from '../../../src/kube/plan.ts';
 import { pullSecret, pullSecretName, withPullSecret } from '../../../src/kube/pullSecret.ts';
 import { withTrace } from '../../../src/kube/trace.ts';
 import { podTemplate } from '../../../src/kube/workload.ts';
+import { fields } from '../../../tasks/DeployToAks/fields.ts';
+import { recordingHost } from '../../support/host.ts';
 
 const image = `registry.example/team/app@sha256:${'a'.repeat(64)}`;
 
@@ -95,11 +99,14 @@ describe("The run's trace", () => {
     service: { type: 'LoadBalancer', port: 80 },
     requests: {},
     limits: {},
+    nonRoot: 'auto',
+    isSpread: false,
+    hasBudget: false,
   } as const;
   const trace = { image, tags: ['42'], model: { name: 'm', version: 'v7' }, pipeline: 'nightly', run: '9' };
 
   it('stands on the workload and its pods, with a cause for the rollout history', () => {
-    const [deployment] = generate(application, image);
+    const [deployment] = generate(application, { reference: image });
     assert.ok(deployment);
     const traced = withTrace(deployment.object, trace);
     assert.equal(
@@ -110,14 +117,65 @@ describe("The run's trace", () => {
   });
 
   it('is no difference by itself, so that another run of the same state changes nothing', () => {
-    const [deployment] = generate(application, image);
+    const [deployment] = generate(application, { reference: image });
     assert.ok(deployment);
     const first = withTrace(deployment.object, trace);
     const second = withTrace(deployment.object, { ...trace, run: '10' });
     assert.deepEqual(comparable(first), comparable(second));
-    const [other] = generate({ ...application, replicas: 3 }, image);
+    const [other] = generate({ ...application, replicas: 3 }, { reference: image });
     assert.ok(other);
     assert.notDeepEqual(comparable(first), comparable(withTrace(other.object, trace)));
+  });
+});
+
+describe('A generated application', () => {
+  const application = toApplication(
+    readInputs(recordingHost({ workingFolder: '/', inputs: { appName: 'web' } }).host, fields),
+  );
+  const securityOf = (user: string | undefined, nonRoot: 'auto' | 'always' | 'never' = 'auto') => {
+    const [deployment] = generate(
+      { ...application, nonRoot },
+      { reference: image, ...(user === undefined ? {} : { user }) },
+    );
+    return deployment === undefined
+      ? undefined
+      : podTemplate(deployment.object)?.spec?.containers[0]?.securityContext;
+  };
+
+  it('may not run as root where its image says that it does not', () => {
+    for (const user of ['1000', '65532:65532']) assert.equal(securityOf(user)?.runAsNonRoot, true, user);
+    for (const user of [undefined, '0', '0:0', 'root', 'app']) {
+      assert.equal(securityOf(user)?.runAsNonRoot, undefined, user);
+    }
+    assert.equal(securityOf(undefined, 'always')?.runAsNonRoot, true);
+    assert.equal(securityOf('1000', 'never')?.runAsNonRoot, undefined);
+  });
+
+  it('has a route of a Gateway in its own or another namespace', () => {
+    const route = { kind: 'gateway', path: '/' } as const;
+    const parents = (gateway: string): unknown => {
+      const made = generate({ ...application, route: { ...route, gateway } }, { reference: image });
+      return (made.at(-1)?.object['spec'] as { parentRefs?: unknown } | undefined)?.parentRefs;
+    };
+    assert.deepEqual(parents('shared/public'), [{ name: 'public', namespace: 'shared' }]);
+    assert.deepEqual(parents('public'), [{ name: 'public' }]);
+  });
+
+  it('is refused with wrong inputs by their names', () => {
+    for (const [inputs, expected] of [
+      [{ appName: 'Web' }, /'appName' is 'Web', which cannot name a Service/],
+      [{ appName: 'web', cpuRequest: '1 core' }, /'cpuRequest' is '1 core'/],
+      [{ appName: 'web', maxReplicas: '1', cpuRequest: '1' }, /'maxReplicas' is 1, less than 'replicas'/],
+      [{ appName: 'web', maxReplicas: '5' }, /'cpuRequest' is empty/],
+      [
+        { appName: 'web', route: 'ingress', routeHost: 'shop' },
+        /'routeHost' is 'shop', which is no DNS name/,
+      ],
+      [{ appName: 'web', route: 'gateway' }, /'gateway' is empty/],
+    ] as const) {
+      const { host } = recordingHost({ workingFolder: '/', inputs });
+      assert.throws(() => toApplication(readInputs(host, fields)), expected);
+    }
   });
 });
 

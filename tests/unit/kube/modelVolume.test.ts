@@ -30,8 +30,9 @@ describe('A model volume', () => {
 
   it('is mounted read-only where the image runs, and nowhere else', () => {
     const service = { type: 'ClusterIP', port: 80 } as const;
-    const application = { name: 'web', replicas: 1, port: 80, service, requests: {}, limits: {} };
-    const [manifest] = generate(application, 'r/app@sha256:1');
+    const more = { nonRoot: 'auto', isSpread: false, hasBudget: false } as const;
+    const application = { name: 'web', replicas: 1, port: 80, service, requests: {}, limits: {}, ...more };
+    const [manifest] = generate(application, { reference: 'r/app@sha256:1' });
     assert.ok(manifest);
     const volume = { reference: 'r/app@sha256:2', path: '/app/model' };
     const spec = podTemplate(withModelVolume(manifest.object, 'r/app@sha256:1', volume))?.spec;

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import type { RegistryEndpoint } from '../../local/lib/endpoints.ts';
+import type { KubeObject } from '../../src/kube/objects.ts';
+import {
+  type Run,
+  registryConnection,
+  runDeploy,
+  soon,
+  type TestNamespace,
+  testNamespace,
+} from '../support/deployment.ts';
+import { services } from '../support/services.ts';
+import { pushWebImages } from '../support/webImage.ts';
+
+const repository = `deploy/generated-${randomBytes(3).toString('hex')}`;
+
+describe('DeployToAks with generated objects', function () {
+  this.timeout(60_000);
+  let registry: RegistryEndpoint;
+  let kubeconfig: string;
+  let namespace: TestNamespace;
+
+  // No pod runs: what is asked for is what counts here.
+  const deploy = (inputs: Record<string, string>): Promise<Run> =>
+    runDeploy({
+      inputs: {
+        connectionType: 'kubeconfig',
+        kubeconfig,
+        namespace: namespace.name,
+        appName: 'web',
+        replicas: '0',
+        containerRegistry: 'registry',
+        repository,
+        tagFilter: '^fits$',
+        ...inputs,
+      },
+      connections: [registryConnection(registry)],
+    });
+
+  const succeeded = (run: Run): Run => {
+    assert.equal(run.error, undefined, `${run.error?.message}\n${run.log}`);
+    return run;
+  };
+
+  const find = (apiVersion: string, kind: string, name = 'web'): Promise<KubeObject | undefined> =>
+    namespace.client.get({ apiVersion, kind, name, namespace: namespace.name }, soon());
+
+  before(async function () {
+    this.timeout(900_000);
+    const started = await services('cluster', 'registry');
+    registry = started.registry;
+    kubeconfig = started.cluster.kubeconfig;
+    namespace = await testNamespace(started.cluster);
+    await pushWebImages(registry, repository, [
+      { tag: 'fits', modelVersion: 'v1', created: '2026-01-01T00:00:00Z' },
+      { tag: 'mainframe', modelVersion: 'v1', created: '2026-01-02T00:00:00Z', architecture: 's390x' },
+    ]);
+  });
+
+  after(async () => {
+    await namespace?.remove();
+  });
+
+  it("names the address by Azure's DNS label in the nodes' region", async () => {
+    const nodes = await namespace.client.list({ apiVersion: 'v1', kind: 'Node', namespace: '' }, soon());
+    await namespace.transport.json({
+      call: { verb: 'patch', what: 'the node' },
+      method: 'PATCH',
+      path: `/api/v1/nodes/${nodes.items[0]?.metadata.name}`,
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { labels: { 'topology.kubernetes.io/region': 'westeurope' } } },
+      signal: soon(),
+    });
+    const run = succeeded(await deploy({ dnsLabel: 'shop' }));
+    assert.equal(run.said.outputs.get('endpointUrl'), 'http://shop.westeurope.cloudapp.azure.com');
+    assert.match(run.said.outputs.get('externalAddress') ?? '', /^[\d.]+$/);
+  });
+
+  it('makes all that is asked for, and a second run has nothing to do', async () => {
+    const inputs = {
+      ...{ serviceType: 'ClusterIP', livenessPath: 'alive', startupTime: '600', cpuRequest: '250m' },
+      ...{ gpuCount: '1', spreadPods: 'true', disruptionBudget: 'true', maxReplicas: '5' },
+      ...{ route: 'ingress', routeHost: 'shop.example.com', tlsSecret: 'shop-tls', ingressClass: 'public' },
+    };
+    const run = succeeded(await deploy(inputs));
+    assert.equal(run.said.outputs.get('endpointUrl'), 'https://shop.example.com');
+    for (const [apiVersion, kind] of [
+      ['autoscaling/v2', 'HorizontalPodAutoscaler'],
+      ['policy/v1', 'PodDisruptionBudget'],
+      ['networking.k8s.io/v1', 'Ingress'],
+    ] as const) {
+      assert.ok(await find(apiVersion, kind), kind);
+    }
+    const pods = JSON.stringify(await find('apps/v1', 'Deployment'));
+    for (const part of [
+      '"nvidia.com/gpu":"1"',
+      '"runAsNonRoot":true',
+      '"failureThreshold":120',
+      '"ScheduleAnyway"',
+    ]) {
+      assert.ok(pods.includes(part), part);
+    }
+    const again = succeeded(await deploy(inputs));
+    assert.equal(again.said.outputs.get('changed'), 'false', again.log);
+  });
+
+  it('for a Gateway are refused where the cluster has none, before anything changes', async () => {
+    const run = await deploy({ appName: 'other', route: 'gateway', gateway: 'public' });
+    assert.equal(run.error?.code, 'KIND_UNKNOWN');
+    assert.match(run.error.remedy, /Install the custom resource definition/);
+    assert.equal(await find('apps/v1', 'Deployment', 'other'), undefined);
+  });
+
+  it('of an image that no node can run are refused before anything changes', async () => {
+    const run = await deploy({ appName: 'other', tagFilter: 'mainframe' });
+    assert.equal(run.error?.code, 'PLATFORM_UNFIT');
+    assert.match(run.error.message, /made for linux\/s390x, and every node .* is linux\//);
+    assert.equal(await find('apps/v1', 'Deployment', 'other'), undefined);
+  });
+});
