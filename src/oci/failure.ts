@@ -1,5 +1,6 @@
 import { DeliveryError } from '../errors.ts';
 import { isTemporaryNetworkError, isTemporaryStatus, type RetryAdvice } from '../http/retry.ts';
+import { exactVerdict, type Verdict } from './exactFailure.ts';
 
 /** What a registry answered instead of what was expected. */
 export class RegistryRefusal extends Error {
@@ -25,7 +26,11 @@ export interface RegistryComplaint {
 const longestComplaint = 300;
 
 interface ErrorDocument {
-  readonly errors?: readonly { readonly code?: unknown; readonly message?: unknown }[];
+  readonly errors?: readonly {
+    readonly code?: unknown;
+    readonly message?: unknown;
+    readonly detail?: unknown;
+  }[];
   readonly message?: unknown;
   readonly error?: unknown;
 }
@@ -42,8 +47,15 @@ export function readComplaint(body: string): RegistryComplaint {
     const text = errors
       .map((entry) => `${String(entry.message ?? '')} (${String(entry.code ?? '')})`)
       .join('; ');
+    // distribution tells of its own troubles in the detail alone.
+    const detail = errors
+      .map((entry) => (entry.code === 'UNKNOWN' ? JSON.stringify(entry.detail ?? '') : ''))
+      .join('');
     const other = document.message ?? document.error ?? '';
-    return { codes, text: (text || String(other)).slice(0, longestComplaint) };
+    return {
+      codes,
+      text: `${text || String(other)}${detail === '' ? '' : `: ${detail}`}`.slice(0, longestComplaint),
+    };
   } catch {
     const isPage = /^\s*</.test(body);
     return { codes: [], text: isPage ? 'a web page' : body.trim().slice(0, longestComplaint) };
@@ -112,13 +124,9 @@ function networkFailure(error: unknown, failed: FailedAction): DeliveryError {
   });
 }
 
-interface Verdict {
-  readonly code: string;
-  readonly message: string;
-  readonly remedy: string;
-}
-
 function verdictOf(refusal: RegistryRefusal, failed: FailedAction): Verdict {
+  const exact = exactVerdict(refusal, failed);
+  if (exact !== undefined) return exact;
   const { registryUrl, action, username } = failed;
   const who = username === undefined ? 'an anonymous reader' : `user '${username}'`;
   if (refusal.status === 401) {
@@ -164,8 +172,7 @@ function verdictOf(refusal: RegistryRefusal, failed: FailedAction): Verdict {
   return {
     code: 'REGISTRY_REFUSED',
     message: `The registry ${registryUrl} refused to ${action}.`,
-    remedy:
-      'Its reason stands above; a proxy before it may limit the size of a request (413) or a policy the tags.',
+    remedy: 'Its reason stands above; a policy for tags or a setting of the repository may be the cause.',
   };
 }
 

@@ -22,6 +22,8 @@ export interface Session {
   readonly location: URL;
   /** Bytes that the registry has. */
   readonly offset: number;
+  /** Fewest bytes of a part that is not the last (OCI-Chunk-Min-Length). */
+  readonly smallestPart?: number;
 }
 
 /** The registry hashes the whole blob before it answers the last request. */
@@ -56,19 +58,29 @@ export async function start(
     headers: { 'content-length': '0' },
   });
   await response.body.dump();
-  return response.status === 201 ? 'mounted' : sessionOf(response, 0);
+  if (response.status === 201) return 'mounted';
+  const smallestPart = Number(headerOf(response, 'oci-chunk-min-length') ?? 0);
+  return { ...sessionOf(response, 0), smallestPart };
 }
 
-/** One request for all that is left: registries and proxies are fastest so, and some refuse chunked encoding. */
-export async function sendRest(
+/** What a PATCH sends: all that is left, or as much as the registry takes at once. */
+export interface Part {
+  readonly size: number;
+  /** The bytes from the session's offset on, anew for each attempt. */
+  readonly read: () => AsyncIterable<Uint8Array>;
+}
+
+/** Sends a part with its length: registries and proxies are fastest so, and some refuse chunked encoding. */
+export async function sendPart(
   transport: Transport,
   target: UploadTarget,
-  blob: BlobSource,
   session: Session,
+  part: Part & { readonly isWhole: boolean },
 ): Promise<Session> {
   const { location, offset } = session;
-  if (offset >= blob.size) return session;
-  const range = offset === 0 ? {} : { 'content-range': `${offset}-${blob.size - 1}` };
+  const end = offset + part.size;
+  // Azure refuses `bytes 0-9/10` and wants `0-9` (dotnet/sdk-container-builds#258); of a whole blob it needs none.
+  const range = part.isWhole ? {} : { 'content-range': `${offset}-${end - 1}` };
   const response = await transport.send({
     method: 'PATCH',
     path: location,
@@ -76,14 +88,14 @@ export async function sendRest(
     expect: [201, 202],
     headers: {
       'content-type': 'application/octet-stream',
-      'content-length': String(blob.size - offset),
+      'content-length': String(part.size),
       ...range,
     },
-    body: () => blob.open(offset),
+    body: part.read,
     attempts: 1,
   });
   await response.body.dump();
-  return sessionOf(response, blob.size, location);
+  return sessionOf(response, end, location);
 }
 
 /** Ends an upload: from now on the blob is there. */

@@ -128,14 +128,118 @@ describe('BuildModelImage when the registry fails', function () {
 
   it('leaves no tag and explains it when the registry refuses the manifest', async () => {
     await build(times(99, isManifest, { kind: 'status', status: 413 }), async ({ repository, error }) => {
-      assert.equal((error as { code?: string } | undefined)?.code, 'REGISTRY_REFUSED');
+      assert.equal((error as { code?: string } | undefined)?.code, 'UPLOAD_TOO_LARGE');
       await assert.rejects(pull(registry, repository, 'test'), { code: /NOT_FOUND/ });
     });
   });
 
   it('gives up with an explanation when the registry fails for good', async () => {
-    await build(times(99, isPatch, { kind: 'status', status: 507 }), ({ error }) => {
+    await build(times(99, isPatch, { kind: 'status', status: 501 }), ({ error }) => {
       assert.equal((error as { code?: string } | undefined)?.code, 'REGISTRY_FAILED');
+    });
+  });
+
+  it('says what ails the registry, and leaves no tag', async () => {
+    const complaint = (code: string, detail?: object) => ({
+      body: JSON.stringify({ errors: [{ code, message: 'no', detail }] }),
+    });
+    const cases = [
+      [isPatch, { status: 507 }, 'REGISTRY_FULL'],
+      [
+        isPatch,
+        { status: 400, ...complaint('UNKNOWN', { Err: 'write: no space left on device' }) },
+        'REGISTRY_FULL',
+      ],
+      [isManifest, { status: 400, ...complaint('MANIFEST_INVALID') }, 'MANIFEST_REFUSED'],
+      [isManifest, { status: 404, ...complaint('MANIFEST_BLOB_UNKNOWN') }, 'MANIFEST_REFUSED'],
+      [isPatch, { status: 413 }, 'UPLOAD_TOO_LARGE'],
+    ] as const;
+    for (const [matches, answer, code] of cases) {
+      await build(times(999, matches, { kind: 'status', ...answer }), async ({ repository, error }) => {
+        assert.equal((error as { code?: string } | undefined)?.code, code);
+        await assert.rejects(pull(registry, repository, 'test'), { code: /NOT_FOUND/ });
+      });
+    }
+  });
+
+  it('sends a layer in parts where one request may not be large', async () => {
+    const limit = 4 * mebibyte;
+    const tooLarge: FaultRule = (seen) =>
+      isPatch(seen) && Number(seen.headers['content-length']) > limit
+        ? { kind: 'status', status: 413 }
+        : undefined;
+    await build(tooLarge, ({ error, seen }) => {
+      assert.equal(error, undefined);
+      const parts = seen.filter((one) => isPatch(one) && Number(one.headers['content-length']) === limit);
+      assert.deepEqual(
+        parts.slice(0, 2).map((one) => one.headers['content-range']),
+        [`0-${limit - 1}`, `${limit}-${2 * limit - 1}`],
+      );
+    });
+  });
+
+  it('sends in parts, too, where a large request ends the connection without a word', async () => {
+    const limit = 4 * mebibyte;
+    const breaks: FaultRule = (seen) =>
+      isPatch(seen) && Number(seen.headers['content-length']) > limit
+        ? { kind: 'reset', afterBytes: -1 }
+        : undefined;
+    // What reached the registry before it is taken away again, as if the proxy had kept it all.
+    const rule: FaultRule = (seen) =>
+      seen.method === 'GET' && seen.path.includes('/uploads/')
+        ? { kind: 'status', status: 404 }
+        : breaks(seen);
+    await build(rule, ({ error }) => assert.equal(error, undefined));
+  });
+
+  it('sends a layer anew when other bytes arrived, and gives up with the reason when they always do', async () => {
+    const body = JSON.stringify({
+      errors: [{ code: 'DIGEST_INVALID', message: 'provided digest did not match' }],
+    });
+    const damaged = { kind: 'status', status: 400, body } as const;
+    await build(times(1, isCommit, damaged), ({ error }) => assert.equal(error, undefined));
+    await build(times(999, isCommit, damaged), async ({ repository, error }) => {
+      assert.equal((error as { code?: string } | undefined)?.code, 'UPLOAD_CORRUPT');
+      await assert.rejects(pull(registry, repository, 'test'), { code: /NOT_FOUND/ });
+    });
+  });
+
+  it('asks where the registry stands when it does not take a part, and goes on there', async () => {
+    const limit = 4 * mebibyte;
+    let refusals = 0;
+    const rule: FaultRule = (seen) => {
+      if (!isPatch(seen)) return undefined;
+      if (Number(seen.headers['content-length']) > limit) return { kind: 'status', status: 413 };
+      const isThird = seen.headers['content-range']?.startsWith(`${2 * limit}-`) === true;
+      return isThird && refusals++ === 0 ? { kind: 'status', status: 416 } : undefined;
+    };
+    await build(rule, ({ error, seen }) => {
+      assert.equal(error, undefined);
+      const starts = seen.filter(isPatch).map((one) => one.headers['content-range']?.split('-')[0]);
+      assert.equal(starts.filter((start) => start === String(limit)).length, 1, 'nothing is sent twice');
+      assert.equal(starts.filter((start) => start === String(2 * limit)).length, 2);
+    });
+  });
+
+  it('is right when two agents push the same model at once', async () => {
+    await withFolder(async (folder) => {
+      const weights = randomBytes(24 * mebibyte);
+      await mkdir(join(folder, 'model'));
+      await writeFile(join(folder, 'model', 'weights.bin'), weights);
+      const repository = `faults/${randomBytes(6).toString('hex')}`;
+      const common = {
+        repository,
+        modelFolder: join(folder, 'model'),
+        baseImage: `${registry.host}/${base}`,
+      };
+      const runs = ['one', 'two', 'three'].map((tags) =>
+        runBuild({ registry, folder, inputs: { ...common, tags, environment: `RUN=${tags}` } }),
+      );
+      await Promise.all(runs);
+      for (const tag of ['one', 'two', 'three']) {
+        const image = await pull(registry, repository, tag, 1);
+        assert.equal(image.files.get('app/model/weights.bin')?.content.equals(weights), true);
+      }
     });
   });
 });

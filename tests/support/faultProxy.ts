@@ -17,7 +17,12 @@ export type Fault =
   /** One bit of the body's byte at this position is wrong. */
   | { readonly kind: 'flip'; readonly at: number }
   /** An answer of the proxy's own. */
-  | { readonly kind: 'status'; readonly status: number; readonly headers?: Record<string, string> }
+  | {
+      readonly kind: 'status';
+      readonly status: number;
+      readonly headers?: Record<string, string>;
+      readonly body?: string;
+    }
   /** Nothing comes after this many bytes of the body, and the connection stays open. */
   | { readonly kind: 'silence'; readonly afterBytes: number }
   /** The body comes in pieces with this pause after each. */
@@ -119,7 +124,9 @@ export async function withFaultProxy<T>(
     const fault = await rule(exchange);
     if (fault?.kind === 'status') {
       incoming.resume();
-      response.writeHead(fault.status, { ...fault.headers, 'content-length': '0' }).end();
+      const body = fault.body ?? '';
+      const length = { 'content-length': String(Buffer.byteLength(body)) };
+      response.writeHead(fault.status, { ...fault.headers, ...length }).end(body);
       return;
     }
     const passed = request({ host: target.hostname, port: target.port, method, path: incoming.url, headers });
