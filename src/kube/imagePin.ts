@@ -11,6 +11,8 @@ export interface PinTarget {
   readonly image: string;
   /** Name of the container; without it the repository decides. */
   readonly container?: string;
+  /** Repository in the manifests, where it is not the image's own. */
+  readonly repository?: string;
 }
 
 interface Candidate {
@@ -52,12 +54,12 @@ function choose(candidates: readonly Candidate[], target: PinTarget): readonly C
   if (target.container !== undefined) {
     return candidates.filter(({ container }) => container.name === target.container);
   }
-  const wanted = parseReference(target.image);
+  const wanted = parseReference(target.repository ?? target.image);
   const exact = candidates.filter(({ container }) => sameRepository(container.image, wanted));
   if (exact.length > 0) return exact;
   const byPath = candidates.filter(({ container }) => samePath(container.image, wanted));
   if (byPath.length > 0) return byPath;
-  return candidates.length === 1 ? candidates : [];
+  return candidates.length === 1 && target.repository === undefined ? candidates : [];
 }
 
 function noTarget(candidates: readonly Candidate[], target: PinTarget): DeliveryError {
@@ -67,7 +69,7 @@ function noTarget(candidates: readonly Candidate[], target: PinTarget): Delivery
   );
   const wanted =
     target.container === undefined
-      ? `a container whose image is of the repository of ${target.image}`
+      ? `a container whose image is of the repository of ${target.repository ?? target.image}`
       : `a container named '${target.container}'`;
   return new DeliveryError({
     code: 'CONTAINER_NOT_FOUND',

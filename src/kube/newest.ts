@@ -10,6 +10,10 @@ export interface ImagePolicy {
   /** By time of creation, by version, or by what the tag filter's first group captures. */
   readonly by: 'newest' | 'semver' | 'regex';
   readonly tagFilter?: RegExp;
+  /** Versions that count by semver, as npm writes ranges; every version without it. */
+  readonly range?: string;
+  /** Pre-releases count too by semver. */
+  readonly preReleases?: boolean;
 }
 
 /** An image that could be deployed. */
@@ -31,9 +35,8 @@ export interface Choice {
 /** Tags of what is stored beside images: BuildModelImage's layers and bookkeeping, signatures, attestations. */
 const artifactTag =
   /^(model|deps)-[0-9a-f]{12}$|^model-delivery-last-build$|^sha256-[0-9a-f]{64}|\.(sig|att|sbom)$/;
+/** A request each, and a second one for each image. */
 const readAtOnce = 8;
-/** Two requests each: some seconds at a cloud registry. */
-const mostCandidates = 500;
 
 const natural = new Intl.Collator('en', { numeric: true });
 
@@ -46,7 +49,9 @@ function noCandidate(
   const filter =
     policy.tagFilter === undefined ? '' : ` that matches the tag filter /${policy.tagFilter.source}/`;
   const versions =
-    policy.by === 'semver' ? ' whose tag is a semantic version (pre-releases are left out)' : '';
+    policy.by === 'semver'
+      ? ` whose tag is a semantic version${policy.range === undefined ? '' : ` of ${policy.range}`}${policy.preReleases === true ? '' : ' (pre-releases are left out)'}`
+      : '';
   return new DeliveryError({
     code: 'NO_IMAGE_CANDIDATE',
     side: 'input',
@@ -63,20 +68,35 @@ function captured(tag: string, filter: RegExp | undefined): string {
   return match?.[1] ?? match?.[0] ?? tag;
 }
 
+function fitsVersion(tag: string, { range = '*', preReleases = false }: ImagePolicy): boolean {
+  const version = semver.parse(tag);
+  if (version === null || (version.prerelease.length > 0 && !preReleases)) return false;
+  return semver.satisfies(version, range, { includePrerelease: preReleases });
+}
+
 /** The tags in the policy's order, best first, where the tag alone decides. */
 function byTag(tags: readonly string[], policy: ImagePolicy): string[] {
   if (policy.by === 'semver') {
-    const versions = tags.filter((tag) => semver.parse(tag)?.prerelease.length === 0);
+    const versions = tags.filter((tag) => fitsVersion(tag, policy));
     return versions.sort((a, b) => semver.rcompare(a, b) || natural.compare(b, a));
   }
   const key = (tag: string): string => captured(tag, policy.tagFilter);
   return [...tags].sort((a, b) => natural.compare(key(b), key(a)));
 }
 
-async function read(client: RegistryClient, repository: string, tag: string): Promise<Candidate[]> {
-  const stored = await client.findManifest(repository, tag);
-  const facts = stored === undefined ? undefined : await imageFacts(client, repository, stored);
-  return facts === undefined ? [] : [{ ...facts, tag, tags: [tag] }];
+type Read = (tag: string) => Promise<Candidate[]>;
+
+/** Reads what tags name; an image of several tags is read once. */
+function reader(client: RegistryClient, repository: string): Read {
+  const known = new Map<string, Promise<ImageFacts | undefined>>();
+  return async (tag) => {
+    const stored = await client.findManifest(repository, tag);
+    if (stored === undefined) return [];
+    const reading = known.get(stored.digest) ?? imageFacts(client, repository, stored);
+    known.set(stored.digest, reading);
+    const facts = await reading;
+    return facts === undefined ? [] : [{ ...facts, tag, tags: [tag] }];
+  };
 }
 
 /** One candidate an image, in the order of its first tag. */
@@ -101,22 +121,39 @@ function reason(policy: ImagePolicy, chosen: Candidate, count: number): string {
   return `'${captured(chosen.tag, policy.tagFilter)}' sorts highest of ${count} tags`;
 }
 
+async function readAll(
+  client: RegistryClient,
+  repository: string,
+  tags: readonly string[],
+  onProgress: (read: number, all: number) => void,
+): Promise<Candidate[]> {
+  const read = reader(client, repository);
+  let done = 0;
+  const found = await mapParallel(tags, readAtOnce, async (tag) => {
+    const candidate = await read(tag);
+    done += 1;
+    onProgress(done, tags.length);
+    return candidate;
+  });
+  return found.flat();
+}
+
 /**
  * Chooses one of a repository's images. By `newest` the time of creation inside each image decides, so the
- * configurations of all candidates are read (the 500 highest tags where there are more); the other policies
- * read one. Throws NO_IMAGE_CANDIDATE and what the registry client throws.
+ * configurations of all candidates are read; the other policies read one. Throws NO_IMAGE_CANDIDATE and what the
+ * registry client throws.
  */
 export async function chooseImage(
   client: RegistryClient,
   repository: string,
   policy: ImagePolicy,
+  onProgress: (read: number, all: number) => void = () => undefined,
 ): Promise<Choice> {
   const all = await client.listTags(repository);
   const fitting = all.filter((tag) => !artifactTag.test(tag) && (policy.tagFilter?.test(tag) ?? true));
-  const ordered = byTag(fitting, policy).slice(0, mostCandidates);
+  const ordered = byTag(fitting, policy);
   const wanted = policy.by === 'newest' ? ordered : ordered.slice(0, 1);
-  const tagged = await mapParallel(wanted, readAtOnce, (tag) => read(client, repository, tag));
-  const found = byImage(tagged.flat());
+  const found = byImage(await readAll(client, repository, wanted, onProgress));
   // The sort is stable: images of the same moment stay in the order of their tags.
   const candidates = policy.by === 'newest' ? found.sort((a, b) => age(b) - age(a)) : found;
   const [chosen] = candidates;

@@ -1,3 +1,4 @@
+import type { RegistryChoice } from '../azure/registry.ts';
 import { DeliveryError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { wantsLoadBalancer } from './address.ts';
@@ -8,6 +9,7 @@ import { type PinnedManifest, pinImage } from './imagePin.ts';
 import { readManifestFiles } from './manifestFiles.ts';
 import { inApplyOrder, type Manifest, parseManifests, refuseDuplicates } from './manifests.ts';
 import { type ModelVolume, withModelVolume } from './modelVolume.ts';
+import { type OtherImage, pinOthers } from './otherImages.ts';
 import { inNamespace } from './plan.ts';
 import { pullSecret, pullSecretName, withPullSecret } from './pullSecret.ts';
 import { type ChartValues, rendered } from './render/folder.ts';
@@ -26,6 +28,9 @@ export interface PrepareOptions {
   readonly trace: Trace;
   readonly namespace: string;
   readonly container?: string;
+  readonly otherImages: readonly OtherImage[];
+  /** The registry that the inputs give credentials for. */
+  readonly registry?: RegistryChoice;
   readonly createPullSecret: boolean;
   /** Azure's name for the address of the first load balancer's Service. */
   readonly dnsLabel?: string;
@@ -102,5 +107,6 @@ export async function prepare(client: Asked, options: PrepareOptions, host: Host
     image: options.image.reference,
     ...(options.container === undefined ? {} : { container: options.container }),
   });
-  return inApplyOrder(labelled(pinned, options.dnsLabel).map((manifest) => finish(manifest, options)));
+  const complete = await pinOthers(pinned, options.otherImages, options.registry, host);
+  return inApplyOrder(labelled(complete, options.dnsLabel).map((manifest) => finish(manifest, options)));
 }

@@ -58,7 +58,9 @@ function tellChoice(choice: Choice, repository: string, log: Log): void {
 async function choose(choice: Extract<ImageChoice, { kind: 'chosen' }>, host: Host): Promise<ResolvedImage> {
   const access = chosenRegistry(choice.registry, host);
   const client = clientFor(access, host);
-  const found = await chooseImage(client, choice.repository, choice.policy);
+  const found = await chooseImage(client, choice.repository, choice.policy, (read, all) => {
+    host.log.progress(Math.floor((100 * read) / all), `${read} of ${all} tags of ${choice.repository} read`);
+  });
   tellChoice(found, choice.repository, host.log);
   const { digest, model, commit, user, platforms } = found.chosen;
   return {

@@ -14,9 +14,23 @@ const templatePaths: Readonly<Record<string, readonly string[]>> = {
 /** Kinds whose rollout is watched. */
 export const rolloutKinds: readonly string[] = ['Deployment', 'StatefulSet', 'DaemonSet'];
 
-/** Kinds that run images, a bare Pod included. */
+function at(object: KubeObject, path: readonly string[]): unknown {
+  return path.reduce<unknown>((value, step) => (isRecord(value) ? value[step] : undefined), object);
+}
+
+/**
+ * Where the object keeps its pods' template. A custom resource with containers below `spec.template.spec`, as an
+ * Argo Rollout has them, is like a Deployment here.
+ */
+function pathOf(object: KubeObject): readonly string[] | undefined {
+  if (object.kind === 'Pod') return [];
+  const containers = at(object, ['spec', 'template', 'spec', 'containers']);
+  return templatePaths[object.kind] ?? (Array.isArray(containers) ? ['spec', 'template'] : undefined);
+}
+
+/** True for what runs images, a bare Pod included. */
 export function runsPods(object: KubeObject): boolean {
-  return object.kind === 'Pod' || templatePaths[object.kind] !== undefined;
+  return pathOf(object) !== undefined;
 }
 
 function changeAt(value: unknown, path: readonly string[], change: (part: unknown) => unknown): unknown {
@@ -28,9 +42,8 @@ function changeAt(value: unknown, path: readonly string[], change: (part: unknow
 
 /** The object's pod template (a Pod is its own); undefined for kinds without pods. */
 export function podTemplate(object: KubeObject): PodTemplateSpec | undefined {
-  if (object.kind === 'Pod') return object as PodTemplateSpec;
-  const path = templatePaths[object.kind];
-  const found = path?.reduce<unknown>((value, step) => (isRecord(value) ? value[step] : undefined), object);
+  const path = pathOf(object);
+  const found = path === undefined ? undefined : at(object, path);
   return isRecord(found) ? (found as PodTemplateSpec) : undefined;
 }
 
@@ -39,7 +52,7 @@ export function withPodTemplate(
   object: KubeObject,
   change: (template: PodTemplateSpec) => PodTemplateSpec,
 ): KubeObject {
-  const path = object.kind === 'Pod' ? [] : templatePaths[object.kind];
+  const path = pathOf(object);
   if (path === undefined || podTemplate(object) === undefined) return object;
   return changeAt(object, path, (template) => change(template as PodTemplateSpec)) as KubeObject;
 }

@@ -1,9 +1,11 @@
-import { registryChoice } from '../../src/azure/registry.ts';
+import semver from 'semver';
+import { type RegistryChoice, registryChoice } from '../../src/azure/registry.ts';
 import type { Host } from '../../src/host/host.ts';
 import { invalidInput, readInputs, required } from '../../src/host/inputs.ts';
 import { toApplication } from '../../src/kube/application.ts';
 import type { ConnectionChoice } from '../../src/kube/connect.ts';
 import type { Strategy } from '../../src/kube/hold.ts';
+import { type OtherImage, readOtherImages } from '../../src/kube/otherImages.ts';
 import type { Source } from '../../src/kube/prepare.ts';
 import type { ImageChoice } from '../../src/kube/resolveImage.ts';
 import { checkRepository } from '../../src/oci/reference.ts';
@@ -18,6 +20,9 @@ export interface DeployInputs {
   readonly source: Source;
   readonly container?: string;
   readonly image: ImageChoice;
+  readonly otherImages: readonly OtherImage[];
+  /** The registry that the inputs give credentials for. */
+  readonly registry?: RegistryChoice;
   readonly createPullSecret: boolean;
   /** Azure's DNS label for the load balancer's address. */
   readonly dnsLabel?: string;
@@ -76,6 +81,21 @@ function tagFilter(source: string | undefined): RegExp | undefined {
   }
 }
 
+function readRange({ versionRange: range }: Raw): { range?: string } {
+  if (range === undefined) return {};
+  if (semver.validRange(range) !== null) return { range };
+  throw invalidInput(
+    'versionRange',
+    `is '${range}', which is no range of versions`,
+    "Write for example '^2.1' or '>=1.4 <2'.",
+  );
+}
+
+function readRegistry(raw: Raw): { registry?: RegistryChoice } {
+  const registry = registryChoice(raw);
+  return registry === undefined ? {} : { registry };
+}
+
 function readImage(raw: Raw): ImageChoice {
   if (raw.image !== undefined) {
     const registry = registryChoice(raw);
@@ -88,7 +108,12 @@ function readImage(raw: Raw): ImageChoice {
     kind: 'chosen',
     registry: required(registryChoice(raw), 'containerRegistry', why),
     repository: checkRepository(required(raw.repository, 'repository', why)),
-    policy: { by: raw.imagePolicy, ...(filter === undefined ? {} : { tagFilter: filter }) },
+    policy: {
+      by: raw.imagePolicy,
+      preReleases: raw.preReleases,
+      ...(filter === undefined ? {} : { tagFilter: filter }),
+      ...readRange(raw),
+    },
   };
 }
 
@@ -122,6 +147,8 @@ export function readDeployInputs(host: Host): DeployInputs {
     source: readSource(raw),
     ...(raw.container === undefined ? {} : { container: raw.container }),
     image: readImage(raw),
+    otherImages: readOtherImages(raw.otherImages),
+    ...readRegistry(raw),
     createPullSecret: raw.createPullSecret,
     ...readDnsLabel(raw),
     strategy: readStrategy(raw),

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { RegistryEndpoint } from '../../local/lib/endpoints.ts';
 import { DeliveryError } from '../../src/errors.ts';
 import { chooseImage, type ImagePolicy } from '../../src/kube/newest.ts';
+import { mapParallel } from '../../src/parallel.ts';
 import { services } from '../support/services.ts';
 import { pushWebImages, registryClient } from '../support/webImage.ts';
 
@@ -53,6 +54,29 @@ describe('The choice of an image', () => {
     const { chosen } = await choose({ by: 'semver' });
     assert.equal(chosen.tag, '1.10.0');
     assert.equal(chosen.digest, digests[0]);
+  });
+
+  it('by version takes the highest of a range, and pre-releases when they are asked for', async () => {
+    assert.equal((await choose({ by: 'semver', range: '~1.9' })).chosen.tag, '1.9.0');
+    assert.equal((await choose({ by: 'semver', preReleases: true })).chosen.tag, '2.0.0-rc.1');
+    await assert.rejects(choose({ by: 'semver', range: '^3' }), /semantic version of \^3/);
+  });
+
+  it('by time looks at every tag, however many there are', async () => {
+    const client = registryClient(registry, repository);
+    const many = `${repository}-many`;
+    const [newest] = await pushWebImages(registry, many, [
+      { tag: '0-first', modelVersion: 'z', created: '2026-12-01T00:00:00Z' },
+      { tag: 'old', modelVersion: 'y', created: '2026-01-01T00:00:00Z' },
+    ]);
+    const old = await client.manifest(many, 'old');
+    assert.ok(old.kind === 'image');
+    const { mediaType, content } = old;
+    const tags = Array.from({ length: 520 }, (_, at) => `build-${at}`);
+    const pushing = registryClient(registry, many);
+    await mapParallel(tags, 8, (tag) => pushing.putManifest(many, tag, { mediaType, content }));
+    const { chosen } = await chooseImage(pushing, many, { by: 'newest' });
+    assert.equal(chosen.digest, newest);
   });
 
   it('by the tag counts numbers as numbers', async () => {

@@ -5,6 +5,7 @@ import { toApplication } from '../../../src/kube/application.ts';
 import { generate } from '../../../src/kube/generate.ts';
 import { pinImage } from '../../../src/kube/imagePin.ts';
 import { parseManifests } from '../../../src/kube/manifests.ts';
+import { pinOthers, readOtherImages } from '../../../src/kube/otherImages.ts';
 import { comparable } from '../../../src/kube/plan.ts';
 import { pullSecret, pullSecretName, withPullSecret } from '../../../src/kube/pullSecret.ts';
 import { withTrace } from '../../../src/kube/trace.ts';
@@ -12,6 +13,7 @@ import { podTemplate } from '../../../src/kube/workload.ts';
 import { fields } from '../../../tasks/DeployToAks/fields.ts';
 import { recordingHost } from '../../support/host.ts';
 
+const other = `registry.example/other@sha256:${'c'.repeat(64)}`;
 const image = `registry.example/team/app@sha256:${'a'.repeat(64)}`;
 
 function workloads(...containers: readonly (readonly [string, string])[]) {
@@ -76,6 +78,34 @@ describe('The image', () => {
       ['team/app', false],
       [image, true],
     ]);
+  });
+
+  it('goes to a custom resource that keeps its pods as a Deployment does', () => {
+    const [rollout] = parseManifests({
+      name: 'r.yaml',
+      text: JSON.stringify({
+        ...{ apiVersion: 'argoproj.io/v1alpha1', kind: 'Rollout', metadata: { name: 'r' } },
+        spec: { template: { spec: { containers: [{ name: 'a', image: 'team/app' }] } } },
+      }),
+    });
+    assert.ok(rollout);
+    assert.deepEqual(images(pinImage([rollout], { image })), [[image, true]]);
+  });
+
+  it('may be given for other containers, by their name or repository, which does not make them the application', async () => {
+    const others = readOtherImages([`b=${other}`, `library/cache = ${other}`]);
+    const { host } = recordingHost({ workingFolder: '/' });
+    const own = pinImage(workloads(['a', 'team/app'], ['b', 'redis'], ['c', 'cache:7']), { image });
+    assert.deepEqual(images([...(await pinOthers(own, others, undefined, host))]), [
+      [image, true],
+      [other, false],
+      [other, false],
+    ]);
+    await assert.rejects(
+      pinOthers(own, readOtherImages([`team/none=${other}`]), undefined, host),
+      /repository of team\/none/,
+    );
+    assert.throws(() => readOtherImages(['redis']), /'redis', which names no container/);
   });
 
   it('that fits no container is refused, and the containers are listed', () => {
