@@ -1,4 +1,5 @@
 import { taskNames } from '../layout.ts';
+import { bindingProblems } from './bindings.ts';
 import { fileProblems } from './files.ts';
 import { inputsProblems } from './inputs.ts';
 import { outputsProblems } from './outputs.ts';
@@ -11,6 +12,7 @@ export async function declarationProblems(): Promise<string[]> {
   return [
     ...taskNames.flatMap((name) => schemaProblems(name)),
     ...inputs.flat(),
+    ...taskNames.flatMap(bindingProblems),
     ...taskNames.flatMap(outputsProblems),
     ...recordedProblems(),
   ];

@@ -8,8 +8,25 @@ export interface TaskJson {
   readonly name: string;
   readonly groups: readonly { readonly name: string }[];
   readonly inputs: readonly TaskInput[];
+  readonly dataSourceBindings?: readonly DataSourceBinding[];
   readonly outputVariables: readonly { readonly name: string }[];
   readonly execution: Readonly<Record<string, { readonly target: string }>>;
+}
+
+/**
+ * Where an input's choices come from: a source that the connection's type has by name, or a request of its own.
+ * https://learn.microsoft.com/azure/devops/extend/develop/service-endpoints#data-source-bindings
+ */
+export interface DataSourceBinding {
+  /** The input that is filled. */
+  readonly target: string;
+  /** The input that holds the service connection, as `$(name)`. */
+  readonly endpointId: string;
+  readonly dataSourceName?: string;
+  readonly parameters?: Readonly<Record<string, string>>;
+  readonly endpointUrl?: string;
+  readonly resultSelector?: string;
+  readonly resultTemplate?: string;
 }
 
 export interface TaskInput {

@@ -1,5 +1,6 @@
 import { audiences, type LocalIdentity } from '../identity/index.ts';
 import { type Answer, type Asked, type RunningServer, startServer } from '../identity/server.ts';
+import { type ListedResource, listOf } from './armLists.ts';
 import { forbidden, refused, tokenRefused, versionRefusal } from './armRefusals.ts';
 import { type ClusterCommands, createRunCommands, type RunCommands } from './runCommands.ts';
 
@@ -25,6 +26,8 @@ export interface ManagedCluster {
 /** The resource manager, in this process, over HTTPS. */
 export interface LocalArm extends RunningServer {
   clusters: readonly ManagedCluster[];
+  /** What it lists beside the clusters. */
+  resources: readonly ListedResource[];
 }
 
 /** Versions of Microsoft.ContainerService/managedClusters that this one knows. */
@@ -112,6 +115,10 @@ async function answerFor(asked: ClusterRequest, commands: RunCommands): Promise<
   return refused(404, 'InvalidResourceType', 'The resource type could not be found.');
 }
 
+function listed({ subscriptionId, resourceGroup, name }: ManagedCluster): ListedResource {
+  return { type: provider, subscriptionId, resourceGroup, name };
+}
+
 function clusterNamed(arm: LocalArm, names: readonly string[]): ManagedCluster | Answer {
   const [subscription = '', group = '', name = ''] = names;
   const inSubscription = arm.clusters.filter((one) => same(one.subscriptionId, subscription));
@@ -132,6 +139,8 @@ export async function startArm(local: LocalIdentity): Promise<LocalArm> {
   const answer = async (request: Asked): Promise<Answer> => {
     const verified = await local.entra.verify(request.headers['authorization'], [audiences.resourceManager]);
     if ('problem' in verified) return tokenRefused(verified.problem);
+    const list = listOf([...arm.clusters.map(listed), ...arm.resources], request);
+    if (list !== undefined) return list;
     const wrongVersion = versionRefusal(request.url.searchParams.get('api-version'), versions);
     if (wrongVersion !== undefined) return wrongVersion;
     const found = route.exec(request.url.pathname);
@@ -145,6 +154,7 @@ export async function startArm(local: LocalIdentity): Promise<LocalArm> {
   const arm: LocalArm = {
     ...server,
     clusters: [],
+    resources: [],
     close: async () => {
       commands.close();
       await server.close();

@@ -45,7 +45,8 @@ async function asked(request: IncomingMessage, base: string): Promise<Asked> {
   );
   return {
     method: request.method ?? 'GET',
-    url: new URL(request.url ?? '/', base),
+    // Not by two arguments: a path of two slashes would be taken for a host.
+    url: new URL(base + (request.url ?? '/')),
     headers,
     text,
     form: new URLSearchParams(text),
