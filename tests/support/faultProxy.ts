@@ -12,6 +12,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export type Fault =
   /** The connection is reset after this many bytes of the body; below 0 the whole answer is lost. */
   | { readonly kind: 'reset'; readonly afterBytes: number }
+  /** The connection is ended in order after this many bytes of the body, which was announced as longer. */
+  | { readonly kind: 'truncate'; readonly afterBytes: number }
   /** The connection is reset after this many bytes of the request's body; they reach the server. */
   | { readonly kind: 'cut'; readonly afterBytes: number }
   /** One bit of the body's byte at this position is wrong. */
@@ -48,6 +50,20 @@ export interface FaultProxy {
   readonly bytes: () => number;
 }
 
+type Break = Extract<Fault, { readonly kind: 'reset' | 'truncate' | 'silence' }>;
+
+function isBreak(fault: Fault | undefined): fault is Break {
+  return fault?.kind === 'reset' || fault?.kind === 'truncate' || fault?.kind === 'silence';
+}
+
+async function breakOff(fault: Break, answer: IncomingMessage, response: ServerResponse): Promise<void> {
+  // The bytes before the fault must arrive: a reset throws away what is still in the socket.
+  await sleep(50);
+  if (fault.kind === 'reset') response.socket?.resetAndDestroy();
+  else if (fault.kind === 'truncate') response.socket?.end();
+  else answer.destroy();
+}
+
 async function sendBody(
   answer: IncomingMessage,
   response: ServerResponse,
@@ -58,12 +74,9 @@ async function sendBody(
     if (fault?.kind === 'flip' && fault.at >= sent && fault.at < sent + piece.length) {
       piece.writeUInt8(piece.readUInt8(fault.at - sent) ^ 1, fault.at - sent);
     }
-    if ((fault?.kind === 'reset' || fault?.kind === 'silence') && sent + piece.length > fault.afterBytes) {
+    if (isBreak(fault) && sent + piece.length > fault.afterBytes) {
       response.write(piece.subarray(0, fault.afterBytes - sent));
-      // The bytes before the fault must arrive: a reset throws away what is still in the socket.
-      await sleep(50);
-      if (fault.kind === 'reset') response.socket?.resetAndDestroy();
-      else answer.destroy();
+      await breakOff(fault, answer, response);
       return fault.afterBytes;
     }
     sent += piece.length;

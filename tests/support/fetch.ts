@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import type { StorageEndpoint } from '../../local/lib/endpoints.ts';
 import { DeliveryError, explain } from '../../src/errors.ts';
+import type { ServiceConnection } from '../../src/host/host.ts';
 import { run } from '../../tasks/FetchModel/run.ts';
 import { type Recorded, recordingHost } from './host.ts';
 
@@ -21,10 +22,14 @@ export function keyInputs(storage: StorageEndpoint, container: string, targetFol
 }
 
 /** Runs the task in this process. */
-export async function fetchModel(inputs: Inputs, signal?: AbortSignal): Promise<Recorded> {
+export async function fetchModel(
+  inputs: Inputs,
+  signal?: AbortSignal,
+  connections: readonly ServiceConnection[] = [],
+): Promise<Recorded> {
   const workingFolder = inputs['targetFolder'] ?? '.';
   const { host, said } = recordingHost({
-    inputs,
+    ...{ inputs, connections },
     workingFolder: join(workingFolder, '..'),
     ...(signal && { signal }),
   });
@@ -39,9 +44,13 @@ export interface Failure {
 }
 
 /** Runs the task, which must fail with an explained error. */
-export async function failureOf(inputs: Inputs, signal?: AbortSignal): Promise<Failure> {
+export async function failureOf(
+  inputs: Inputs,
+  signal?: AbortSignal,
+  connections: readonly ServiceConnection[] = [],
+): Promise<Failure> {
   try {
-    await fetchModel(inputs, signal);
+    await fetchModel(inputs, signal, connections);
   } catch (error) {
     if (!(error instanceof DeliveryError)) throw error;
     return { code: error.code, text: explain(error) };
