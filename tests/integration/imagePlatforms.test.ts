@@ -2,15 +2,13 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
 import type { RegistryEndpoint } from '../../local/lib/endpoints.ts';
 import { startServices } from '../../local/services/index.ts';
 import { chooseImage } from '../../src/kube/newest.ts';
-import type { RegistryClient } from '../../src/oci/client.ts';
-import { digestOf } from '../../src/oci/documents.ts';
-import { type Descriptor, mediaTypes } from '../../src/oci/types.ts';
+import { mediaTypes } from '../../src/oci/types.ts';
 import { buildModelImage } from '../../tasks/BuildModelImage/run.ts';
 import { registryConnection } from '../support/deployment.ts';
+import { pushDockerBase } from '../support/dockerBase.ts';
 import { withFolder } from '../support/folder.ts';
 import { type Recorded, recordingHost } from '../support/host.ts';
 import { withOwnServices } from '../support/ownServices.ts';
@@ -18,52 +16,6 @@ import { services } from '../support/services.ts';
 import { registryClient } from '../support/webImage.ts';
 
 type Inputs = Readonly<Record<string, string>>;
-
-/** An archive without entries, by RFC 8878: one block of 1024 zeros. */
-const emptyTar = Buffer.alloc(1024);
-const emptyZstd = Buffer.from('28b52ffd6000030320' + '0000', 'hex');
-
-async function push(client: RegistryClient, repository: string, content: Buffer, mediaType: string) {
-  async function* open(offset: number): AsyncGenerator<Uint8Array> {
-    yield content.subarray(offset);
-  }
-  const blob = { digest: digestOf(content), size: content.byteLength, open };
-  await client.pushBlob(repository, blob);
-  return { mediaType, digest: blob.digest, size: blob.size };
-}
-
-/** A base image for two processors as Docker writes it: a manifest list, a layer of gzip and one of zstd. */
-async function pushBase(client: RegistryClient, repository: string): Promise<void> {
-  const manifests: Descriptor[] = [];
-  for (const architecture of ['amd64', 'arm64']) {
-    const config = {
-      ...{ os: 'linux', architecture, config: { Env: ['PYTHON_VERSION=3.12.1', `CPU=${architecture}`] } },
-      rootfs: { type: 'layers', diff_ids: [digestOf(emptyTar), digestOf(emptyTar)] },
-    };
-    const packed = Buffer.from(JSON.stringify(config));
-    const manifest = {
-      schemaVersion: 2,
-      mediaType: mediaTypes.dockerManifest,
-      config: await push(client, repository, packed, 'application/vnd.docker.container.image.v1+json'),
-      layers: [
-        await push(client, repository, gzipSync(emptyTar), mediaTypes.dockerLayerGzip),
-        await push(client, repository, emptyZstd, 'application/vnd.docker.image.rootfs.diff.tar.zstd'),
-      ],
-    };
-    const content = JSON.stringify(manifest);
-    const digest = digestOf(content);
-    await client.putManifest(repository, digest, { mediaType: mediaTypes.dockerManifest, content });
-    const size = Buffer.byteLength(content);
-    manifests.push({
-      mediaType: mediaTypes.dockerManifest,
-      digest,
-      size,
-      platform: { os: 'linux', architecture },
-    });
-  }
-  const content = JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.dockerList, manifests });
-  await client.putManifest(repository, '1', { mediaType: mediaTypes.dockerList, content });
-}
 
 describe('BuildModelImage for several platforms', function () {
   this.timeout(300_000);
@@ -108,7 +60,7 @@ describe('BuildModelImage for several platforms', function () {
     await withProject(async (build) => {
       const repository = `platforms/${randomBytes(6).toString('hex')}`;
       const client = registryClient(registry, repository);
-      await pushBase(registryClient(registry, 'bases/two'), 'bases/two');
+      await pushDockerBase(registryClient(registry, 'bases/two'), 'bases/two');
       const inputs = {
         ...{ repository, baseImage: `${registry.host}/bases/two:1`, requirements: 'requirements.txt' },
         sbom: 'true',
@@ -166,7 +118,7 @@ describe('BuildModelImage for several platforms', function () {
     withOwnServices(async (context) => {
       const other = (await startServices(context, ['registry'])).registry;
       assert.ok(other);
-      await pushBase(registryClient(other, 'private/base'), 'private/base');
+      await pushDockerBase(registryClient(other, 'private/base'), 'private/base');
       await withProject(async (build) => {
         const repository = `platforms/${randomBytes(6).toString('hex')}`;
         const baseImage = `${other.host}/private/base:1`;
@@ -186,7 +138,7 @@ describe('BuildModelImage for several platforms', function () {
 
   it('names the platforms of a base image that lacks one, and pushes nothing', async () => {
     await withProject(async (build) => {
-      await pushBase(registryClient(registry, 'bases/two'), 'bases/two');
+      await pushDockerBase(registryClient(registry, 'bases/two'), 'bases/two');
       const repository = `platforms/${randomBytes(6).toString('hex')}`;
       const inputs = {
         repository,

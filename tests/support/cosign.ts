@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { RegistryEndpoint } from '../../local/lib/endpoints.ts';
 import { ensureGoBinary } from '../../local/toolchain/binary.ts';
 import { testContext } from './services.ts';
+import { signedIn } from './validator.ts';
 
 /** cosign's own code, as `cosign verify --key` and its relatives run it. */
 export interface Cosign {
@@ -31,10 +31,7 @@ export async function ensureCosign(): Promise<Cosign> {
       await run(binary, ['generate', target], { env: { ...process.env, COSIGN_PASSWORD: password } });
     },
     async verify(what, publicKey, image, registry) {
-      const config = join(publicKey, '..');
-      const auth = Buffer.from(`${registry.username}:${registry.password}`).toString('base64');
-      await writeFile(join(config, 'config.json'), JSON.stringify({ auths: { [registry.host]: { auth } } }));
-      const env = { ...process.env, DOCKER_CONFIG: config };
+      const env = await signedIn(dirname(publicKey), registry);
       const { stdout } = await run(binary, [what, publicKey, image], { env, maxBuffer: 16 * 2 ** 20 });
       return stdout
         .trim()
