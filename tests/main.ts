@@ -5,11 +5,15 @@ import { packageExtension } from '../build/package.ts';
 import { checkCommand } from '../local/commands/check.ts';
 import { createContext, type LocalContext, repositoryRoot } from '../local/lib/context.ts';
 import { startServices } from '../local/services/index.ts';
-import { ensureSystemPackages, systemPackages } from '../local/services/packages.ts';
+import { buildahPackage, ensureSystemPackages, systemPackages } from '../local/services/packages.ts';
+import { buildkitBinary } from '../local/toolchain/buildkit.ts';
 import { kubectlBinary } from '../local/toolchain/kubectl.ts';
 import { ensureNode } from '../local/toolchain/node.ts';
 import { versitygwBinary } from '../local/toolchain/versitygw.ts';
 import { stopTestServices, testContext } from './support/services.ts';
+
+/** What single tests would install within their time-outs on a new machine. */
+const testPackages = process.platform === 'linux' && process.getuid?.() === 0 ? [buildahPackage] : [];
 
 /** From what needs least to what needs most: the first failure is found soonest. */
 const groups = ['unit', 'contract', 'integration', 'e2e'] as const;
@@ -49,6 +53,8 @@ async function prepare(context: LocalContext): Promise<void> {
   await startServices({ ...test, say: context.say }, ['storage', 'registry', 'cluster']);
   await versitygwBinary(context);
   await kubectlBinary(context);
+  await buildkitBinary(context, 'buildkitd');
+  await buildkitBinary(context, 'buildctl');
 }
 
 /**
@@ -60,7 +66,7 @@ async function runTests(args: string[]): Promise<number> {
   const grep = at < 0 ? undefined : args.splice(at, 2)[1];
   const everything = args.length === 0 && grep === undefined;
   const context = await createContext();
-  await ensureSystemPackages(context, systemPackages);
+  await ensureSystemPackages(context, everything ? [...systemPackages, ...testPackages] : systemPackages);
   const clean = !everything || (await checkCommand([])) === 0;
   await packageExtension(context.say);
   if (everything) await prepare(context);

@@ -28,6 +28,13 @@ export interface DockerEndpoint {
   readonly socket: string;
 }
 
+export interface BuildkitEndpoint {
+  /** For example `unix:///…/buildkitd.sock`. */
+  readonly address: string;
+  /** Path of buildctl. */
+  readonly client: string;
+}
+
 export interface ClusterEndpoint {
   readonly kubeconfig: string;
   /** The Kubernetes that serves: `built` by local/cluster, or the user's own. */

@@ -2,8 +2,9 @@ import { createContext, type LocalContext } from '../lib/context.ts';
 import { type ServicePart, serviceParts, servicesStatus, startServices, stopServices } from './index.ts';
 import { serviceLine } from './parts.ts';
 
-/** What the pipelines need; Docker is for images from a Dockerfile alone, S3 for models that lie there. */
-const usualParts: readonly ServicePart[] = serviceParts.filter((part) => part !== 'docker' && part !== 's3');
+/** What the pipelines need; Docker and BuildKit are for images from a Dockerfile alone, S3 for models that lie there. */
+const otherParts: readonly ServicePart[] = ['docker', 'buildkit', 's3'];
+const usualParts: readonly ServicePart[] = serviceParts.filter((part) => !otherParts.includes(part));
 const usage = `npm run services -- start [${serviceParts.join('|')} …] | stop | status`;
 
 function isPart(name: string): name is ServicePart {

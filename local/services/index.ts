@@ -9,6 +9,7 @@ import type { ClusterEndpoint, RegistryEndpoint } from '../lib/endpoints.ts';
 import { withLock } from '../toolchain/lock.ts';
 import { registryBinary } from '../toolchain/registry.ts';
 import { versitygwBinary } from '../toolchain/versitygw.ts';
+import { startBuildkit, stopBuildkit } from './buildkit.ts';
 import { startDocker, stopDocker } from './docker.ts';
 import { ensureSystemPackages } from './packages.ts';
 import { type LocalServices, type ServicePart, serviceAddress, serviceLine, serviceParts } from './parts.ts';
@@ -62,16 +63,21 @@ async function startEach(context: LocalContext, wanted: ReadonlySet<ServicePart>
     : undefined;
   const docker = wanted.has('docker') ? timed(context, 'docker', () => startDocker(context)) : undefined;
   const registry =
-    hasCluster || wanted.has('registry')
+    hasCluster || wanted.has('buildkit') || wanted.has('registry')
       ? timed(context, 'registry', () => startPrivateRegistry(context, hasCluster))
       : undefined;
   const cluster = hasCluster && registry ? startClusterWith(context, registry) : undefined;
+  const buildkit =
+    wanted.has('buildkit') && registry
+      ? timed(context, 'buildkit', async () => startBuildkit(context, await registry))
+      : undefined;
   // Settled first, not raced: after a failure no start goes on behind the caller's back.
-  await Promise.allSettled([storage, s3, docker, registry, cluster]);
+  await Promise.allSettled([storage, s3, docker, registry, cluster, buildkit]);
   const started = {
     storage: await storage,
     s3: await s3,
     docker: await docker,
+    buildkit: await buildkit,
     registry: await registry,
     cluster: await cluster,
   };
@@ -99,7 +105,10 @@ export async function startServices(
 /** Ends every service of this context and removes its data; logs stay. Works after any of them was killed. */
 export async function stopServices(context: LocalContext): Promise<void> {
   // The registry listens in the cluster's network, so it ends before that goes.
-  await Promise.all([stopStorage(context), stopS3(context), stopRegistry(context), stopDocker(context)]);
+  await Promise.all([
+    ...[stopStorage(context), stopS3(context), stopRegistry(context), stopDocker(context)],
+    stopBuildkit(context),
+  ]);
   await stopCluster(context);
   await removeEndpoints(context);
   const remains = [

@@ -21,6 +21,12 @@ export const baseImagePackages: readonly SystemPackage[] = [
   { name: 'debian-archive-keyring', purpose: "the signatures of the base image's packages" },
 ];
 
+/** What images are built with where there is no daemon. */
+export const buildahPackage: SystemPackage = {
+  name: 'buildah',
+  purpose: 'images from a Dockerfile without a daemon',
+};
+
 /** What the steps of a pipeline find on a hosted agent, too. */
 const agentPackages: readonly SystemPackage[] = [
   { name: 'python3-venv', purpose: "the application's tests" },

@@ -1,4 +1,5 @@
 import type {
+  BuildkitEndpoint,
   ClusterEndpoint,
   DockerEndpoint,
   RegistryEndpoint,
@@ -7,7 +8,7 @@ import type {
 } from '../lib/endpoints.ts';
 
 /** What can be started by itself. */
-export const serviceParts = ['storage', 's3', 'registry', 'docker', 'cluster'] as const;
+export const serviceParts = ['storage', 's3', 'registry', 'docker', 'buildkit', 'cluster'] as const;
 export type ServicePart = (typeof serviceParts)[number];
 
 /** Where the started services answer. */
@@ -16,6 +17,7 @@ export interface LocalServices {
   readonly s3?: S3Endpoint;
   readonly registry?: RegistryEndpoint;
   readonly docker?: DockerEndpoint;
+  readonly buildkit?: BuildkitEndpoint;
   readonly cluster?: ClusterEndpoint;
 }
 
@@ -24,6 +26,7 @@ const addresses: { readonly [P in ServicePart]: (services: LocalServices) => str
   s3: ({ s3 }) => s3?.url,
   registry: ({ registry }) => registry?.url,
   docker: ({ docker }) => docker?.socket,
+  buildkit: ({ buildkit }) => buildkit?.address,
   cluster: ({ cluster }) => cluster?.kubeconfig,
 };
 

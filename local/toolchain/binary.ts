@@ -21,6 +21,8 @@ export interface GoModuleSpec {
   readonly folder: string;
   /** The program's folder below that; without it the module is one program. */
   readonly program?: string;
+  /** A dependency's program instead, which the module names as its tool. */
+  readonly tool?: string;
   /** `-X` assignments for the linker, for example `k8s.io/component-base/version.gitVersion=v1.36.3`. */
   readonly variables?: Readonly<Record<string, string>>;
   readonly duration?: string;
@@ -30,6 +32,10 @@ export type GoBinarySpec = GoPackageSpec | GoModuleSpec;
 
 const stripped = '-s -w';
 const suffix = process.platform === 'win32' ? '.exe' : '';
+
+function mainPackage({ tool, program = '.' }: GoModuleSpec): string {
+  return tool ?? `./${program}`;
+}
 
 async function moduleVersion({ folder, program = '.', variables = {} }: GoModuleSpec): Promise<string> {
   const sources = (await readdir(join(folder, program))).filter((name) => name.endsWith('.go')).sort();
@@ -43,10 +49,10 @@ async function moduleVersion({ folder, program = '.', variables = {} }: GoModule
   return hash.digest('hex').slice(0, 12);
 }
 
-function moduleArguments({ program = '.', variables = {} }: GoModuleSpec, output: string): string[] {
-  const assignments = Object.entries(variables).map(([name, value]) => `-X ${name}=${value}`);
+function moduleArguments(spec: GoModuleSpec, output: string): string[] {
+  const assignments = Object.entries(spec.variables ?? {}).map(([name, value]) => `-X ${name}=${value}`);
   const flags = [stripped, ...assignments].join(' ');
-  return ['build', '-v', '-buildvcs=false', '-ldflags', flags, '-o', output, `./${program}`];
+  return ['build', '-v', '-buildvcs=false', '-ldflags', flags, '-o', output, mainPackage(spec)];
 }
 
 type BuildStep = Pick<GoCommand, 'args' | 'cwd' | 'env' | 'packages'>;
@@ -58,7 +64,7 @@ function installCommand(spec: GoPackageSpec, folder: string): BuildStep {
 
 async function moduleCommand(spec: GoModuleSpec, output: string): Promise<BuildStep> {
   const env = goEnvironment(process.env);
-  const packages = await countPackages(`./${spec.program ?? '.'}`, spec.folder, env);
+  const packages = await countPackages(mainPackage(spec), spec.folder, env);
   return { args: moduleArguments(spec, output), cwd: spec.folder, env, packages };
 }
 

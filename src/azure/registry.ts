@@ -1,7 +1,7 @@
 import { DeliveryError } from '../errors.ts';
 import type { Host, ServiceConnection } from '../host/host.ts';
 import { type RegistryAccess, registryAccess } from '../oci/connection.ts';
-import { createAcrTokens } from './acr.ts';
+import { createAcrTokens, refreshTokenUser } from './acr.ts';
 import { azureConnection } from './connection.ts';
 import { createCredential } from './credential.ts';
 
@@ -25,8 +25,9 @@ export function azureRegistry(connection: ServiceConnection, registry: string, h
   const registryUrl = loginServerUrl(registry.trim(), `Service connection '${connection.id}'`);
   const azure = azureConnection(connection);
   const identity = createCredential(azure, host);
-  const { fetchToken } = createAcrTokens({ registryUrl, connection: azure, identity, host });
-  return { registryUrl, fetchToken };
+  const { fetchToken, refreshToken } = createAcrTokens({ registryUrl, connection: azure, identity, host });
+  const fetchCredentials = async () => ({ username: refreshTokenUser, password: await refreshToken() });
+  return { registryUrl, fetchToken, fetchCredentials };
 }
 
 /** A registry as inputs name it: a Docker registry connection, or a login server and an AzureRM connection for it. */

@@ -14,9 +14,12 @@ export interface BuiltApplication {
   readonly history: readonly HistoryEntry[];
 }
 
+/** The engines by the names that the input `engine` has for them. */
+export type EngineName = 'registry' | 'docker' | 'buildkit' | 'podman' | 'acr';
+
 /** A way to make the application's layers. Every implementation passes tests/contract/imageBuilder. */
 export interface ImageBuilder {
-  readonly engine: 'registry' | 'docker';
+  readonly engine: EngineName;
   /** Makes the layers. Throws DeliveryErrors; leaves nothing behind in an engine or on disk but its work folder. */
   build(): Promise<BuiltApplication>;
 }

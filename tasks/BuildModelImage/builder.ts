@@ -3,11 +3,7 @@ import type { Host } from '../../src/host/host.ts';
 import { type BaseImage, readBase } from '../../src/image/base.ts';
 import type { ImageBuilder } from '../../src/image/builder.ts';
 import { deliverDependencies } from '../../src/image/deliverDependencies.ts';
-import { engineAddress } from '../../src/image/docker/address.ts';
-import { createEngineClient } from '../../src/image/docker/client.ts';
-import { createDockerEngine } from '../../src/image/engines/docker.ts';
 import { createRegistryEngine } from '../../src/image/engines/registry.ts';
-import type { Credentials } from '../../src/oci/auth.ts';
 import { createRegistryClient, type RegistryClient } from '../../src/oci/client.ts';
 import type { RegistryAccess } from '../../src/oci/connection.ts';
 import {
@@ -19,6 +15,7 @@ import {
 import { formatPlatform, type Platform } from '../../src/oci/types.ts';
 import { formatSeconds } from '../../src/report/format.ts';
 import { invalid } from './checks.ts';
+import { dockerfileEngine } from './dockerfileEngine.ts';
 import type { ApplicationInput, BuildInputs } from './inputs.ts';
 
 /** What the parts of one run share. */
@@ -83,7 +80,7 @@ function baseReader(run: Run): (name: string, platform: Platform) => Promise<Bas
   };
 }
 
-type ReadBase = ReturnType<typeof baseReader>;
+export type ReadBase = ReturnType<typeof baseReader>;
 
 function registryEngine(
   run: Run,
@@ -116,51 +113,6 @@ function registryEngine(
   });
 }
 
-/** User names and passwords by registry, for an engine that pulls by itself. */
-function loginsOf({ host, inputs, access, client }: Run): Readonly<Record<string, Credentials>> {
-  const { baseRegistry } = inputs;
-  const base = baseRegistry === undefined ? undefined : openRegistry(host.connection(baseRegistry), host);
-  return {
-    ...(base?.credentials === undefined ? {} : { [new URL(base.registryUrl).host]: base.credentials }),
-    ...(access.credentials === undefined ? {} : { [client.host]: access.credentials }),
-  };
-}
-
-/** Each platform keeps steps of its own in the engine. */
-function cacheName({ inputs }: Run, platform: Platform): string {
-  const suffix = inputs.platforms.length === 1 ? '' : `-${platform.architecture}${platform.variant ?? ''}`;
-  return `model-delivery-cache/${inputs.repository}${suffix}`;
-}
-
-function dockerEngine(
-  run: Run,
-  application: ApplicationInput & { engine: 'docker' },
-  platform: Platform,
-  readBaseOf: ReadBase,
-): ImageBuilder {
-  const { host, signal, workFolder } = run;
-  const { dockerfile, contextFolder, buildArguments } = application;
-  const address = engineAddress(run.environment, process.platform);
-  host.log.info(`Docker engine at ${address.name}`);
-  return createDockerEngine({
-    engine: createEngineClient(address, signal),
-    cacheName: cacheName(run, platform),
-    ...{ dockerfile, buildArguments, workFolder, signal, platform },
-    credentials: loginsOf(run),
-    readBase: (name) =>
-      readBaseOf(name, platform).catch((error: unknown) => {
-        signal.throwIfAborted();
-        const reason = error instanceof Error ? error.message : String(error);
-        host.log.warning(
-          `Base image '${name}' is not read from its registry, so its layers are pushed: ${reason}`,
-        );
-        return undefined;
-      }),
-    onLine: (line) => host.log.info(line),
-    ...(contextFolder === undefined ? {} : { contextFolder }),
-  });
-}
-
 /** The engine that the inputs ask for, once a platform. */
 export function buildersFor(run: Run): readonly ImageBuilder[] {
   const { application, platforms } = run.inputs;
@@ -168,6 +120,6 @@ export function buildersFor(run: Run): readonly ImageBuilder[] {
   return platforms.map((platform) =>
     application.engine === 'registry'
       ? registryEngine(run, application, platform, readBaseOf)
-      : dockerEngine(run, application, platform, readBaseOf),
+      : dockerfileEngine(run, application, platform, readBaseOf),
   );
 }

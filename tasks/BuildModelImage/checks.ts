@@ -1,11 +1,27 @@
 import { posix } from 'node:path';
 import { DeliveryError } from '../../src/errors.ts';
+import type { EngineName } from '../../src/image/builder.ts';
 import type { Platform } from '../../src/oci/types.ts';
 
 /** The error for an input with a wrong value. */
 export function invalid(name: string, problem: string, remedy: string): DeliveryError {
   const message = `Input '${name}' ${problem}.`;
   return new DeliveryError({ code: 'INPUT_INVALID', side: 'input', message, remedy });
+}
+
+/** Inputs of other engines are refused: nothing that was written is left out silently. Throws INPUT_INVALID. */
+export function refuse<N extends string>(
+  raw: Readonly<Record<N, { toString(): string } | undefined>>,
+  engine: EngineName | 'auto',
+  names: readonly N[],
+): void {
+  const set = names.find((name) => raw[name] !== undefined && raw[name].toString() !== '');
+  if (set === undefined) return;
+  throw invalid(
+    set,
+    engine === 'auto' ? "has no meaning with a 'dockerfile'" : `has no meaning with engine '${engine}'`,
+    `Leave '${set}' empty, or choose another engine.`,
+  );
 }
 
 /** `NAME=value` lines. Throws INPUT_INVALID. */

@@ -18,7 +18,8 @@ import { splitCommand } from '../../src/image/command.ts';
 import type { ImageSettings } from '../../src/image/settings.ts';
 import { checkRepository, checkTag } from '../../src/oci/reference.ts';
 import type { Platform } from '../../src/oci/types.ts';
-import { imageFolder, invalid, pairs, readPlatforms, readPort } from './checks.ts';
+import { imageFolder, invalid, pairs, readPlatforms, readPort, refuse } from './checks.ts';
+import { type DockerfileInput, readDockerfileInput } from './dockerfileInput.ts';
 import { type ModelInput, readModel } from './modelInput.ts';
 import { readSigning, type SigningInput } from './signing.ts';
 
@@ -29,7 +30,7 @@ export const fields = {
   registry: text(),
   repository: text(),
   tags: lines(),
-  engine: choice(['auto', 'registry', 'docker'], 'auto'),
+  engine: choice(['auto', 'registry', 'docker', 'buildkit', 'podman'], 'auto'),
   appFolder: text(),
   workingDirectory: textOr('/app'),
   command: text(),
@@ -42,6 +43,11 @@ export const fields = {
   pythonVersion: text(),
   dockerfile: path(),
   buildArguments: lines(),
+  target: text(),
+  buildSecrets: lines(),
+  buildkitAddress: text(),
+  cacheFrom: lines(),
+  cacheTo: lines(),
   modelLock: path(),
   modelFolder: path(),
   modelDestination: textOr('/app/model'),
@@ -85,12 +91,7 @@ export type ApplicationInput =
       readonly pythonVersion?: string;
       readonly workingDirectory: string;
     }
-  | {
-      readonly engine: 'docker';
-      readonly dockerfile: string;
-      readonly contextFolder?: string;
-      readonly buildArguments: Readonly<Record<string, string>>;
-    };
+  | DockerfileInput;
 
 /** The test before the image gets its tags. */
 export interface TestInput {
@@ -121,17 +122,6 @@ export interface BuildInputs {
   readonly signing?: SigningInput;
 }
 
-/** Inputs of the other engine are refused: nothing that was written is left out silently. */
-function refuse(raw: Raw, engine: 'registry' | 'docker', names: readonly (keyof Raw)[]): void {
-  const set = names.find((name) => raw[name] !== undefined && raw[name].toString() !== '');
-  if (set === undefined) return;
-  throw invalid(
-    set,
-    `has no meaning with engine '${engine}'`,
-    `Leave '${set}' empty, or choose the other engine.`,
-  );
-}
-
 function readSettings(raw: Raw): ImageSettings {
   const { command, user } = raw;
   return {
@@ -143,26 +133,10 @@ function readSettings(raw: Raw): ImageSettings {
   };
 }
 
-function fromDockerfile(raw: Raw, host: Host): ApplicationInput {
-  refuse(raw, 'docker', ['baseImage', 'requirements', 'pythonVersion']);
-  if (raw.workingDirectory !== fields.workingDirectory.defaultValue) {
-    throw invalid(
-      'workingDirectory',
-      "has no meaning with engine 'docker'",
-      'Write WORKDIR in the Dockerfile.',
-    );
-  }
-  const context = raw.appFolder;
-  return {
-    engine: 'docker',
-    dockerfile: required(raw.dockerfile, 'dockerfile', "with engine 'docker'"),
-    buildArguments: pairs('buildArguments', raw.buildArguments),
-    ...(context === undefined ? {} : { contextFolder: resolve(host.workingFolder, context) }),
-  };
-}
+const dockerfileOnly = ['target', 'buildSecrets', 'buildkitAddress', 'cacheFrom', 'cacheTo'] as const;
 
 function fromBaseImage(raw: Raw, host: Host): ApplicationInput {
-  refuse(raw, 'registry', ['dockerfile', 'buildArguments']);
+  refuse(raw, 'registry', ['dockerfile', 'buildArguments', ...dockerfileOnly]);
   const { appFolder, requirements, pythonVersion } = raw;
   return {
     engine: 'registry',
@@ -175,12 +149,19 @@ function fromBaseImage(raw: Raw, host: Host): ApplicationInput {
 }
 
 function readApplication(raw: Raw, host: Host): Pick<BuildInputs, 'application' | 'why'> {
-  const byDockerfile = raw.engine === 'auto' ? raw.dockerfile !== undefined : raw.engine === 'docker';
-  const chosen = byDockerfile ? "because there is a 'dockerfile'" : "because there is no 'dockerfile'";
-  return {
-    application: byDockerfile ? fromDockerfile(raw, host) : fromBaseImage(raw, host),
-    why: raw.engine === 'auto' ? chosen : 'as chosen',
-  };
+  const { engine, dockerfile } = raw;
+  if (engine === 'registry' || (engine === 'auto' && dockerfile === undefined)) {
+    const why = engine === 'auto' ? "because there is no 'dockerfile'" : 'as chosen';
+    return { application: fromBaseImage(raw, host), why };
+  }
+  if (raw.workingDirectory !== fields.workingDirectory.defaultValue) {
+    throw invalid(
+      'workingDirectory',
+      "has no meaning with a 'dockerfile'",
+      'Write WORKDIR in the Dockerfile.',
+    );
+  }
+  return { application: readDockerfileInput(raw, host, engine), why: 'as chosen' };
 }
 
 function readTest(raw: Raw): { test?: TestInput } {

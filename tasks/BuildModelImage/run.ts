@@ -8,6 +8,7 @@ import { runLabels } from '../../src/image/runLabels.ts';
 import { formatPlatform } from '../../src/oci/types.ts';
 import { formatBytes } from '../../src/report/format.ts';
 import { buildersFor, clientFor, type Run } from './builder.ts';
+import { settleEngine } from './engine.ts';
 import { readBuildInputs } from './inputs.ts';
 import { deliver } from './model.ts';
 import { openSigner } from './signing.ts';
@@ -79,12 +80,13 @@ async function build(run: Run): Promise<BuiltImage> {
 
 /** BuildModelImage: application and model as one image in the registry; nothing is tagged before all of it is there. */
 export async function buildModelImage(host: Host): Promise<void> {
-  const inputs = readBuildInputs(host);
-  const access = chosenRegistry(inputs.registry, host);
+  const read = readBuildInputs(host);
+  const access = chosenRegistry(read.registry, host);
   const failed = new AbortController();
   const signal = AbortSignal.any([host.cancelled, failed.signal]);
   const workFolder = await mkdtemp(join(host.temporaryFolder, 'image-'));
   try {
+    const inputs = await settleEngine(read, { environment: host.environment, signal });
     const client = clientFor({ host, signal }, access, inputs.repository);
     const run = {
       host,

@@ -1,14 +1,21 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import type { RegistryEndpoint } from '../../local/lib/endpoints.ts';
+import { promisify } from 'node:util';
+import type { BuildkitEndpoint, RegistryEndpoint } from '../../local/lib/endpoints.ts';
+import { buildahPackage, ensureSystemPackages } from '../../local/services/packages.ts';
 import { readBase } from '../../src/image/base.ts';
 import type { BuiltApplication, ImageBuilder } from '../../src/image/builder.ts';
 import { engineAddress } from '../../src/image/docker/address.ts';
 import { createEngineClient } from '../../src/image/docker/client.ts';
+import type { DockerfileBuild } from '../../src/image/engines/application.ts';
+import { createBuildkitEngine } from '../../src/image/engines/buildkit.ts';
 import { createDockerEngine } from '../../src/image/engines/docker.ts';
+import { createPodmanEngine } from '../../src/image/engines/podman.ts';
 import { createRegistryEngine } from '../../src/image/engines/registry.ts';
 import { digestOfStream } from '../../src/image/layers/digest.ts';
 import type { Layer } from '../../src/image/layers/layer.ts';
@@ -16,7 +23,7 @@ import { createRegistryClient } from '../../src/oci/client.ts';
 import { parseReference } from '../../src/oci/reference.ts';
 import { withFolder } from '../support/folder.ts';
 import { baseImage } from '../support/image.ts';
-import { services } from '../support/services.ts';
+import { services, testContext } from '../support/services.ts';
 
 const platform = { os: 'linux', architecture: 'amd64' };
 
@@ -36,13 +43,22 @@ describe('every image builder', function () {
   this.timeout(600_000);
   let registry: RegistryEndpoint;
   let socket: string;
+  let buildkit: BuildkitEndpoint;
   let base: string;
+  /** Of podman, for all tests, so that the base image is unpacked once. */
+  let storage: string;
 
   before(async () => {
-    const started = await services('registry', 'docker');
-    registry = started.registry;
+    await ensureSystemPackages(await testContext(), [buildahPackage]);
+    const started = await services('registry', 'docker', 'buildkit');
+    ({ registry, buildkit } = started);
     socket = started.docker.socket;
     base = (await baseImage(registry)).reference;
+    storage = await mkdtemp(join(tmpdir(), 'model-delivery-storage-'));
+  });
+
+  after(async () => {
+    await rm(storage, { recursive: true, force: true });
   });
 
   const readBaseImage = (signal: AbortSignal) => {
@@ -55,7 +71,47 @@ describe('every image builder', function () {
     return readBase(createRegistryClient(options), parseReference(base), platform, true);
   };
 
-  const engines: Readonly<Record<ImageBuilder['engine'], (subject: Subject) => ImageBuilder>> = {
+  const dockerfileBuild = ({ folder, workFolder, signal }: Subject): DockerfileBuild => ({
+    dockerfile: join(folder, 'Dockerfile'),
+    contextFolder: join(folder, 'app'),
+    buildArguments: { BASE: base },
+    platform,
+    logins: async () => ({ [registry.host]: registry }),
+    readBase: () => readBaseImage(signal),
+    workFolder,
+    onLine: () => undefined,
+    signal,
+  });
+
+  const dockerfileEngines: Readonly<
+    Record<'docker' | 'buildkit' | 'podman', (subject: Subject, build?: DockerfileBuild) => ImageBuilder>
+  > = {
+    docker: (subject, build = dockerfileBuild(subject)) =>
+      createDockerEngine({
+        ...build,
+        engine: createEngineClient(engineAddress({ DOCKER_HOST: socket }, process.platform), build.signal),
+        cacheName: `model-delivery-cache/contract-${randomBytes(4).toString('hex')}`,
+      }),
+    buildkit: (subject, build = dockerfileBuild(subject)) =>
+      createBuildkitEngine({
+        ...build,
+        ...{ program: buildkit.client, address: buildkit.address, environment: process.env },
+        ...{ cacheFrom: [], cacheTo: [], secrets: {} },
+      }),
+    podman: (subject, build = dockerfileBuild(subject)) =>
+      createPodmanEngine({
+        ...build,
+        program: '/usr/bin/buildah',
+        storage,
+        cacheName: 'model-delivery-cache/contract',
+        secrets: {},
+        plainHosts: [registry.host],
+        // Its steps run without a container runtime, which machines without systemd may refuse.
+        environment: { ...process.env, BUILDAH_ISOLATION: 'chroot' },
+      }),
+  };
+
+  const engines: Readonly<Record<string, (subject: Subject) => ImageBuilder>> = {
     registry: ({ folder, signal }) =>
       createRegistryEngine({
         readBase: () => readBaseImage(signal),
@@ -65,20 +121,7 @@ describe('every image builder', function () {
         created: new Date(0),
         signal,
       }),
-    docker: ({ folder, workFolder, signal }) =>
-      createDockerEngine({
-        engine: createEngineClient(engineAddress({ DOCKER_HOST: socket }, process.platform), signal),
-        cacheName: `model-delivery-cache/contract-${randomBytes(4).toString('hex')}`,
-        dockerfile: join(folder, 'Dockerfile'),
-        contextFolder: join(folder, 'app'),
-        buildArguments: {},
-        platform,
-        credentials: { [registry.host]: registry },
-        readBase: () => readBaseImage(signal),
-        workFolder,
-        onLine: () => undefined,
-        signal,
-      }),
+    ...dockerfileEngines,
   };
 
   const withSubject = async (use: (subject: Subject) => Promise<void>): Promise<void> => {
@@ -86,7 +129,8 @@ describe('every image builder', function () {
       const workFolder = join(folder, 'work');
       for (const name of ['app', 'work']) await mkdir(join(folder, name));
       await writeFile(join(folder, 'app', 'app.py'), 'print(1)\n');
-      await writeFile(join(folder, 'Dockerfile'), `FROM ${base}\nWORKDIR /app\nCOPY . .\n`);
+      const steps = ['ARG BASE', 'FROM ${BASE}', 'WORKDIR /app', 'COPY . .'];
+      await writeFile(join(folder, 'Dockerfile'), steps.join('\n'));
       await use({ folder, workFolder, signal: new AbortController().signal });
     });
   };
@@ -132,6 +176,63 @@ describe('every image builder', function () {
           await assert.rejects(create({ ...subject, signal: AbortSignal.abort(reason) }).build(), reason);
         });
       });
+    });
+  }
+
+  for (const [name, create] of Object.entries(dockerfileEngines)) {
+    describe(`${name}, of a Dockerfile`, () => {
+      it('runs its steps, and names the line of the one that fails with what it said', async () => {
+        await withSubject(async (subject) => {
+          const steps = ['ARG BASE', 'FROM ${BASE}', '# why', 'RUN \\', '  echo to-be-seen && exit 3', ''];
+          await writeFile(join(subject.folder, 'Dockerfile'), steps.join('\n'));
+          const lines: string[] = [];
+          const build = { ...dockerfileBuild(subject), onLine: (line: string) => void lines.push(line) };
+          await assert.rejects(create(subject, build).build(), {
+            code: 'DOCKERFILE_FAILED',
+            message: /in line 4: RUN/,
+          });
+          assert.ok(lines.some((line) => line.includes('to-be-seen') && !line.includes('exit 3')));
+        });
+      });
+
+      it('writes credentials nowhere but into its work folder', async () => {
+        await withSubject(async (subject) => {
+          await create(subject).build();
+          const entries = await readdir(subject.folder, { recursive: true, withFileTypes: true });
+          const kept = entries.filter(
+            (entry) => entry.isFile() && !join(entry.parentPath, entry.name).startsWith(subject.workFolder),
+          );
+          for (const { parentPath, name: file } of kept) {
+            const content = await readFile(join(parentPath, file));
+            const pair = Buffer.from(`${registry.username}:${registry.password}`).toString('base64');
+            assert.ok(!content.includes(pair) && !content.includes(registry.password), file);
+          }
+        });
+      });
+    });
+  }
+
+  /** What an engine keeps of one build must not answer for the next one. */
+  const forget = async (): Promise<void> => {
+    await promisify(execFile)(buildkit.client, ['--addr', buildkit.address, 'prune', '--all']);
+    await rm(storage, { recursive: true, force: true });
+  };
+
+  for (const name of ['buildkit', 'podman'] as const) {
+    it(`${name} gives the same layers for the same files at another time, where the time is prescribed`, async () => {
+      const build = async (): Promise<readonly string[]> => {
+        const found: string[] = [];
+        await withSubject(async (subject) => {
+          const steps = ['ARG BASE', 'FROM ${BASE}', 'COPY . .', 'RUN echo 1 > /made', ''];
+          await writeFile(join(subject.folder, 'Dockerfile'), steps.join('\n'));
+          const engine = dockerfileEngines[name](subject, { ...dockerfileBuild(subject), epoch: 1 });
+          found.push(...digests((await engine.build()).above));
+        });
+        return found;
+      };
+      const first = await build();
+      await forget();
+      assert.deepEqual(await build(), first);
     });
   }
 });

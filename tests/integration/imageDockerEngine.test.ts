@@ -144,7 +144,7 @@ describe('BuildModelImage with a Docker engine', function () {
       await writeProject(folder, dockerfile());
       process.env['DOCKER_HOST'] = `unix://${join(folder, 'none.sock')}`;
       try {
-        await assert.rejects(build(folder, { repository: repository() }), {
+        await assert.rejects(build(folder, { repository: repository(), engine: 'docker' }), {
           code: 'ENGINE_UNREACHABLE',
           message: /none\.sock/,
         });

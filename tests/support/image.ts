@@ -17,6 +17,8 @@ export interface BuildSettings {
   readonly inputs: Readonly<Record<string, string>>;
   readonly variables?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+  /** What programs that the task starts run with; this process's environment when absent. */
+  readonly environment?: NodeJS.ProcessEnv;
 }
 
 /** Runs BuildModelImage in this process; what it said is there also when it fails. */
@@ -31,6 +33,7 @@ export function buildWith(settings: BuildSettings): {
     connections: [connection],
     ...(settings.variables === undefined ? {} : { variables: settings.variables }),
     ...(settings.signal === undefined ? {} : { signal: settings.signal }),
+    ...(settings.environment === undefined ? {} : { environment: settings.environment }),
   });
   return { said, done: buildModelImage(host) };
 }

@@ -1,13 +1,19 @@
-import { DeliveryError } from '../../errors.ts';
+import type { DeliveryError } from '../../errors.ts';
 import type { Credentials } from '../../oci/auth.ts';
 import type { EngineAddress } from './address.ts';
 import { createEngineCall, jsonLines } from './call.ts';
+import { lineOfInstruction } from './dockerfile.ts';
+import { dockerfileFailed } from './failed.ts';
 
 export interface EngineBuild {
   /** Name that the image gets in the engine. */
   readonly name: string;
   /** Path of the Dockerfile within the context. */
   readonly dockerfile: string;
+  /** Its text, to say in which line a build failed. */
+  readonly dockerfileText: string;
+  /** The stage to build; the last one when absent. */
+  readonly target?: string;
   readonly buildArguments: Readonly<Record<string, string>>;
   /** For example `linux/amd64`. */
   readonly platform: string;
@@ -38,22 +44,17 @@ interface BuildMessage {
   readonly aux?: { readonly ID?: string };
 }
 
-function failed(step: string, reason: string): DeliveryError {
-  return new DeliveryError({
-    code: 'DOCKERFILE_FAILED',
-    side: 'application',
-    message: step === '' ? 'The Dockerfile could not be built.' : `The Dockerfile failed at: ${step}`,
-    remedy: 'The lines above are the output of that step. Correct it, and try it with docker build.',
-    cause: new Error(reason),
-  });
-}
-
 /** Follows the build to its image, its lines passed on; pull progress is left out. */
-async function followBuild(body: AsyncIterable<Uint8Array>, onLine: (line: string) => void): Promise<string> {
+async function followBuild(
+  body: AsyncIterable<Uint8Array>,
+  { dockerfileText, onLine }: EngineBuild,
+): Promise<string> {
+  const failed = (reason: string): DeliveryError =>
+    dockerfileFailed({ step, line: lineOfInstruction(dockerfileText, step), reason });
   let step = '';
   let image: string | undefined;
   for await (const message of jsonLines<BuildMessage>(body)) {
-    if (message.error !== undefined) throw failed(step, message.error);
+    if (message.error !== undefined) throw failed(message.error);
     image = message.aux?.ID ?? image;
     if (message.status !== undefined && message.id === undefined) onLine(message.status);
     for (const line of (message.stream ?? '').split(/\r?\n|\r/).filter((text) => text.trim() !== '')) {
@@ -61,7 +62,7 @@ async function followBuild(body: AsyncIterable<Uint8Array>, onLine: (line: strin
       onLine(line);
     }
   }
-  if (image === undefined) throw failed(step, 'the engine named no image');
+  if (image === undefined) throw failed('the engine named no image');
   return image;
 }
 
@@ -71,6 +72,7 @@ function buildQuery(options: EngineBuild): string {
     dockerfile: options.dockerfile,
     buildargs: JSON.stringify(options.buildArguments),
     platform: options.platform,
+    ...(options.target === undefined ? {} : { target: options.target }),
     rm: '1',
     forcerm: '1',
     version: '1',
@@ -93,7 +95,7 @@ export function createEngineClient(address: EngineAddress, signal: AbortSignal):
         headers: { 'content-type': 'application/x-tar', 'x-registry-config': registryConfig(options) },
         body: options.context(),
       });
-      return await followBuild(response.body as AsyncIterable<Uint8Array>, options.onLine);
+      return await followBuild(response.body as AsyncIterable<Uint8Array>, options);
     },
     async find(name) {
       const response = await call('GET', `/images/${encodeURIComponent(name)}/json`, { expect: 404 });

@@ -87,8 +87,8 @@ function unusable(problem: string): DeliveryError {
   return new DeliveryError({
     code: 'ENGINE_EXPORT_INVALID',
     side: 'engine',
-    message: `The Docker engine gave out an image that cannot be read: ${problem}.`,
-    remedy: "Update the engine (20.10 or newer), or use 'engine: registry'.",
+    message: `The engine gave out an image that cannot be read: ${problem}.`,
+    remedy: "Update the engine (Docker 20.10 or newer), or use 'engine: registry'.",
   });
 }
 
@@ -137,9 +137,58 @@ function lasting(config: ImageConfig): ImageConfig {
   };
 }
 
+interface SavedImage {
+  readonly config: string;
+  readonly layers: readonly string[];
+}
+
+interface OciDescriptor {
+  readonly mediaType?: string;
+  readonly digest: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+function documentOf<T>(saved: SavedArchive, path: string): T | undefined {
+  const content = saved.documents.get(path);
+  return content === undefined ? undefined : (JSON.parse(content.toString('utf8')) as T);
+}
+
+function blobPath(digest: string): string {
+  return `blobs/${digest.replace(':', '/')}`;
+}
+
+/** manifest.json of `docker save`. */
+function dockerImage(saved: SavedArchive): SavedImage | undefined {
+  const manifests = documentOf<readonly { readonly Config: string; readonly Layers: readonly string[] }[]>(
+    saved,
+    'manifest.json',
+  );
+  const image = manifests?.[0];
+  return image && { config: image.Config, layers: image.Layers };
+}
+
+/** The first image of an OCI layout, nested indexes followed; documents about an image are passed over. */
+function ociImage(saved: SavedArchive, path = 'index.json', depth = 0): SavedImage | undefined {
+  const document = documentOf<{
+    readonly manifests?: readonly OciDescriptor[];
+    readonly config?: OciDescriptor;
+    readonly layers?: readonly OciDescriptor[];
+  }>(saved, path);
+  if (document?.config !== undefined) {
+    const layers = (document.layers ?? []).map((layer) => blobPath(layer.digest));
+    return { config: blobPath(document.config.digest), layers };
+  }
+  const images = (document?.manifests ?? []).filter(
+    (one) => one.annotations?.['vnd.docker.reference.type'] === undefined,
+  );
+  const [first] = images;
+  return first === undefined || depth > 2 ? undefined : ociImage(saved, blobPath(first.digest), depth + 1);
+}
+
 /**
- * Unpacks what an engine exports (GET /images/{name}/get): the form of Docker 20.10 (`<id>/layer.tar`) and the OCI
- * layout of newer ones, which both have manifest.json. https://docs.docker.com/reference/api/engine/
+ * Unpacks what an engine exports: the form of Docker 20.10 (`<id>/layer.tar`) and the OCI layout of newer ones, which
+ * both have manifest.json, and the plain OCI layout of BuildKit. https://docs.docker.com/reference/api/engine/
+ * https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
  */
 export async function readExport(
   archive: AsyncIterable<Uint8Array>,
@@ -147,13 +196,9 @@ export async function readExport(
   signal: AbortSignal,
 ): Promise<ExportedImage> {
   const saved = await readArchive(archive, folder, signal);
-  const manifest = saved.documents.get('manifest.json');
-  const [image] = (manifest === undefined ? [] : JSON.parse(manifest.toString('utf8'))) as {
-    readonly Config: string;
-    readonly Layers: readonly string[];
-  }[];
-  const content = image === undefined ? undefined : saved.documents.get(image.Config);
+  const image = dockerImage(saved) ?? ociImage(saved);
+  const content = image === undefined ? undefined : saved.documents.get(image.config);
   if (image === undefined || content === undefined) throw unusable('it has no manifest or no configuration');
   const config = lasting(parseConfig(content, 'the built image'));
-  return { config, layers: layersOf(saved, image.Layers, config) };
+  return { config, layers: layersOf(saved, image.layers, config) };
 }

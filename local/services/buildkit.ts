@@ -1,0 +1,117 @@
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DeliveryError } from '../../src/errors.ts';
+import type { LocalContext } from '../lib/context.ts';
+import { startDaemon, stopDaemon } from '../lib/daemon.ts';
+import type { BuildkitEndpoint, RegistryEndpoint } from '../lib/endpoints.ts';
+import { buildkitBinary } from '../toolchain/buildkit.ts';
+import { ensureSystemPackages, type SystemPackage } from './packages.ts';
+import { killNaming, unmountBelow } from './remains.ts';
+import { readState, serviceFolder, writePrivate, writeState } from './state.ts';
+
+const service = 'buildkit';
+
+const buildkitPackages: readonly SystemPackage[] = [
+  { name: 'runc', purpose: 'BuildKit, whose build steps it runs' },
+];
+
+interface BuildkitState {
+  /** The socket lives here: its path may have 107 bytes at most, so not below the state folder. */
+  readonly runFolder: string;
+}
+
+async function settle(context: LocalContext): Promise<BuildkitState> {
+  const last = await readState<BuildkitState>(context, service);
+  if (last !== undefined) return last;
+  const state = { runFolder: await mkdtemp(join(tmpdir(), 'mdb-')) };
+  await writeState(context, service, state);
+  return state;
+}
+
+/** Steps use the machine's network. https://github.com/moby/buildkit/blob/v0.34.2/docs/buildkitd.toml.md */
+function configuration(state: BuildkitState, folder: string, registry: RegistryEndpoint): string {
+  return [
+    `root = ${JSON.stringify(join(folder, 'root'))}`,
+    '[grpc]',
+    `address = [${JSON.stringify(`unix://${join(state.runFolder, 'buildkitd.sock')}`)}]`,
+    '[worker.oci]',
+    'networkMode = "host"',
+    '[worker.containerd]',
+    'enabled = false',
+    `[registry.${JSON.stringify(registry.host)}]`,
+    `http = ${registry.url.startsWith('http:')}`,
+    '',
+  ].join('\n');
+}
+
+function listens(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ path, timeout: 2_000 });
+    const end = (isOpen: boolean): void => {
+      socket.destroy();
+      resolve(isOpen);
+    };
+    socket.once('connect', () => end(true));
+    socket.once('error', () => end(false));
+    socket.once('timeout', () => end(false));
+  });
+}
+
+async function endBuildkit(context: LocalContext, { runFolder }: BuildkitState): Promise<void> {
+  const folder = serviceFolder(context, service);
+  await stopDaemon(context, service);
+  await killNaming('runc', folder);
+  await unmountBelow([folder]);
+  await rm(runFolder, { recursive: true, force: true });
+}
+
+/** Where a daemon of our own cannot run: the one that the user has. */
+function existingDaemon(client: string): BuildkitEndpoint {
+  const address = process.env['BUILDKIT_HOST'];
+  if (address !== undefined) return { address, client };
+  throw new DeliveryError({
+    code: 'BUILDKIT_MISSING',
+    side: 'engine',
+    message: 'BuildKit needs root on Linux, and no other daemon is named.',
+    remedy: 'Name one in BUILDKIT_HOST, or run the command as root on Linux.',
+  });
+}
+
+/** Starts a BuildKit daemon that pulls from this registry too. */
+export async function startBuildkit(
+  context: LocalContext,
+  registry: RegistryEndpoint,
+): Promise<BuildkitEndpoint> {
+  const client = await buildkitBinary(context, 'buildctl');
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) return existingDaemon(client);
+  await ensureSystemPackages(context, buildkitPackages);
+  const state = await settle(context);
+  const folder = serviceFolder(context, service);
+  const socket = join(state.runFolder, 'buildkitd.sock');
+  const file = join(folder, 'buildkitd.toml');
+  const wanted = configuration(state, folder, registry);
+  const endpoint = { address: `unix://${socket}`, client };
+  const isSame = (await readFile(file, 'utf8').catch(() => '')) === wanted;
+  if (isSame && (await listens(socket))) return endpoint;
+  await endBuildkit(context, state);
+  await mkdir(state.runFolder, { mode: 0o700 });
+  await writePrivate(file, wanted);
+  await startDaemon(context, {
+    name: service,
+    command: await buildkitBinary(context, 'buildkitd'),
+    args: ['--config', file],
+    env: { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` },
+    ready: () => listens(socket),
+  });
+  return endpoint;
+}
+
+/** Ends the daemon and removes its mounts and data. */
+export async function stopBuildkit(context: LocalContext): Promise<void> {
+  const state = await readState<BuildkitState>(context, service);
+  if (state === undefined) return;
+  await endBuildkit(context, state);
+  await rm(serviceFolder(context, service), { recursive: true, force: true });
+}

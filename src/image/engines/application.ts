@@ -1,0 +1,87 @@
+import { mkdtemp } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Platform } from '../../oci/types.ts';
+import type { BaseImage } from '../base.ts';
+import type { BuiltApplication } from '../builder.ts';
+import { readDockerfile } from '../docker/context.ts';
+import { baseOfDockerfile } from '../docker/dockerfile.ts';
+import { type ExportedImage, readExport } from '../docker/exported.ts';
+import type { Logins } from '../tool/logins.ts';
+
+/** What every engine that builds a Dockerfile is told. */
+export interface DockerfileBuild {
+  readonly dockerfile: string;
+  /** The Dockerfile's folder when absent. */
+  readonly contextFolder?: string;
+  readonly buildArguments: Readonly<Record<string, string>>;
+  /** The stage to build; the last one when absent. */
+  readonly target?: string;
+  readonly platform: Platform;
+  /** Time in seconds that files and layers get, where the build is to be reproducible. */
+  readonly epoch?: number;
+  /** For private base images; asked for once a build. */
+  readonly logins: () => Promise<Logins>;
+  /** The base image in its registry; undefined where it cannot be read. */
+  readonly readBase: (name: string) => Promise<BaseImage | undefined>;
+  /** Removed when the run ends, however it ends. */
+  readonly workFolder: string;
+  readonly onLine: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** One build as it runs in an engine. */
+export interface EngineRun {
+  readonly contextFolder: string;
+  /** An empty folder of this build's own, below the work folder. */
+  readonly folder: string;
+  /** The Dockerfile's text. */
+  readonly text: string;
+}
+
+/** How many of the built image's layers are those of the base; 0 unless all of the base's are. */
+function sharedLayers(built: ExportedImage, base: BaseImage | undefined): number {
+  const layers = base?.layers ?? [];
+  return layers.every((layer, index) => built.layers[index]?.diffId === layer.diffId) ? layers.length : 0;
+}
+
+/**
+ * Without the base there is no telling where the application begins, so the model goes on top of everything.
+ * With it, the base's own blobs are taken: they can be mounted, and need no upload.
+ */
+function divided(built: ExportedImage, base: BaseImage | undefined): BuiltApplication {
+  const { config } = built;
+  const count = sharedLayers(built, base);
+  const history = config.history ?? [];
+  if (base === undefined || count === 0) return { below: built.layers, above: [], config, history };
+  return {
+    base: { name: base.name, digest: base.digest },
+    below: base.layers,
+    above: built.layers.slice(count),
+    config,
+    history,
+  };
+}
+
+/**
+ * Lets an engine build a Dockerfile and takes the layers from what it gives out; meanwhile the base image is looked
+ * up in its registry. `use` passes the exported image on as the archive that the engine writes.
+ */
+export async function buildDockerfile(
+  options: DockerfileBuild,
+  use: (run: EngineRun) => Promise<AsyncIterable<Uint8Array>>,
+): Promise<BuiltApplication> {
+  const { dockerfile, signal } = options;
+  const text = await readDockerfile(dockerfile);
+  const from = baseOfDockerfile(text, options.buildArguments, options.target);
+  // Builds of several platforms share the work folder.
+  const folder = await mkdtemp(join(options.workFolder, 'engine-'));
+  const contextFolder = options.contextFolder ?? dirname(dockerfile);
+  const work = [
+    from === undefined ? undefined : options.readBase(from),
+    use({ contextFolder, folder, text }),
+  ] as const;
+  // Settled first: after a failure nothing is written any more into a folder that is about to be removed.
+  await Promise.allSettled(work);
+  const [base, archive] = await Promise.all(work);
+  return divided(await readExport(archive, folder, signal), base);
+}
