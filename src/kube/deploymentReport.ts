@@ -1,4 +1,5 @@
 import type { Deployment } from 'kubernetes-types/apps/v1.d.ts';
+import type { Comparison } from '../golden/comparison.ts';
 import { formatSeconds, markdownTable } from '../report/format.ts';
 import type { Address } from './address.ts';
 import type { Diagnosis } from './diagnosis.ts';
@@ -27,6 +28,14 @@ export interface DeploymentDocument {
   readonly pipeline?: string;
   readonly run?: string;
   readonly commit?: string;
+  /** The comparison with the stable side that decided; absent without one. */
+  readonly verification?: {
+    readonly outcome: Comparison['outcome'];
+    /** Figure, new pods, stable pods. */
+    readonly rows: Comparison['rows'];
+    /** What did not pass. */
+    readonly findings: readonly string[];
+  };
   /** Why it failed; absent after a success. */
   readonly failure?: string;
 }
@@ -38,7 +47,16 @@ export interface ReportParts {
   readonly address: Address | undefined;
   readonly changed: boolean;
   readonly rolledBack: boolean;
+  /** In their order; the last one decided. */
+  readonly comparisons: readonly Comparison[];
   readonly failure?: string;
+}
+
+function verificationOf(comparisons: readonly Comparison[]): Pick<DeploymentDocument, 'verification'> {
+  const last = comparisons.at(-1);
+  if (last === undefined) return {};
+  const findings = last.findings.map((finding) => finding.text);
+  return { verification: { outcome: last.outcome, rows: last.rows, findings } };
 }
 
 export function deploymentDocument(parts: ReportParts): DeploymentDocument {
@@ -60,6 +78,7 @@ export function deploymentDocument(parts: ReportParts): DeploymentDocument {
     ...(trace.pipeline === undefined ? {} : { pipeline: trace.pipeline }),
     ...(trace.run === undefined ? {} : { run: trace.run }),
     ...(trace.commit === undefined ? {} : { commit: trace.commit }),
+    ...verificationOf(parts.comparisons),
     ...(parts.failure === undefined ? {} : { failure: parts.failure }),
   };
 }
@@ -101,5 +120,16 @@ export function deploymentSummary(
       ? []
       : ['', '**Last log lines**', '', fenced(diagnosis.logLines)]),
   ];
-  return [markdownTable(['Deployment', ''], rows), ...evidence, ''].join('\n');
+  const { verification } = document;
+  const compared =
+    verification === undefined
+      ? []
+      : [
+          '',
+          markdownTable(
+            [`Verification: ${verification.outcome}`, 'New pods', 'Stable pods'],
+            verification.rows,
+          ),
+        ];
+  return [markdownTable(['Deployment', ''], rows), ...compared, ...evidence, ''].join('\n');
 }

@@ -36,6 +36,7 @@ const codes: Readonly<Record<RolloutProblem['kind'], string>> = {
   deadline: 'ROLLOUT_TIMEOUT',
   deleted: 'ROLLOUT_DELETED',
   superseded: 'ROLLOUT_SUPERSEDED',
+  flapping: 'ROLLOUT_FLAPPING',
 };
 
 const remedies: Readonly<Record<RolloutProblem['kind'], string>> = {
@@ -51,6 +52,8 @@ const remedies: Readonly<Record<RolloutProblem['kind'], string>> = {
     "Look at the events and log lines above; raise 'rolloutTimeout' if the application only needs longer.",
   superseded:
     'Another release runs at the same time: let one pipeline deploy this workload, with an exclusive lock check.',
+  flapping:
+    'The readiness probe answers now and then only: look at the events and log lines above, and at what the probe depends on.',
   deleted: 'Find out who deletes it: another release may be running at the same time.',
 };
 
@@ -96,7 +99,7 @@ async function logOf(
 
 /** Image and configuration problems happen before a container runs: there is no log to read. */
 function hasLog(problem: RolloutProblem): boolean {
-  return ['crash', 'memory', 'deadline'].includes(problem.kind);
+  return ['crash', 'memory', 'deadline', 'flapping'].includes(problem.kind);
 }
 
 /** Gathers the evidence for a failed rollout. Never throws for evidence that cannot be read. */

@@ -3,37 +3,39 @@ import type { Service } from 'kubernetes-types/core/v1.d.ts';
 import { DeliveryError } from '../errors.ts';
 import { describe, isRecord, type KubeObject, refOf } from './objects.ts';
 import { podTemplate } from './workload.ts';
+import { hashLabel } from './workloadState.ts';
 
 /** How new pods take over from old ones. */
 export type Strategy =
   | { readonly kind: 'rolling' }
   /** All new pods beside all old ones, then users are switched at once. */
   | { readonly kind: 'blueGreen' }
-  /** A part of the pods first, in front of users, watched for a time. */
-  | { readonly kind: 'canary'; readonly percent: number; readonly durationMs: number };
-
-export const hashLabel = 'pod-template-hash';
+  /** A part of the pods first, in front of users, then a larger one; each step is watched for a time. */
+  | { readonly kind: 'canary'; readonly percents: readonly number[]; readonly durationMs: number };
 
 /** Longer than any release lasts: until it is over no new pod counts as available, so no old one goes. */
 const heldSeconds = 86_400;
 
-function replicasOf(workload: KubeObject): number {
+/** The pods that a Deployment wants; as planned, an autoscaler's number where it owns it. */
+export function replicasOf(workload: KubeObject): number {
   return (workload as Deployment).spec?.replicas ?? 1;
 }
 
-/** New pods that a hold brings up beside the old ones. */
-export function heldPods(workload: KubeObject, strategy: Strategy): number {
+/** New pods of each step of a canary, at least one and rounded up; steps that mean the same pods are one. */
+export function canaryPods(workload: KubeObject, percents: readonly number[]): number[] {
   const replicas = replicasOf(workload);
-  if (strategy.kind !== 'canary') return replicas;
-  return Math.min(replicas, Math.max(1, Math.ceil((replicas * strategy.percent) / 100)));
+  const pods = percents.map((percent) =>
+    Math.min(replicas, Math.max(1, Math.ceil((replicas * percent) / 100))),
+  );
+  return [...new Set(pods)].sort((a, b) => a - b);
 }
 
 /**
- * The manifest with its rollout held: new pods come up beside the old ones and become ready, but none of them
+ * The manifest with its rollout held: this many new pods come up beside the old ones and become ready, but none of them
  * counts as available, so the Deployment's controller removes no old pod. One Deployment stays one Deployment:
  * its name, history, autoscaler and disruption budget go on as they were.
  */
-export function held(manifest: KubeObject, planned: KubeObject, strategy: Strategy): KubeObject {
+export function held(manifest: KubeObject, pods: number): KubeObject {
   const spec = isRecord(manifest['spec']) ? manifest['spec'] : {};
   return {
     ...manifest,
@@ -43,7 +45,7 @@ export function held(manifest: KubeObject, planned: KubeObject, strategy: Strate
       progressDeadlineSeconds: 2 * heldSeconds,
       strategy: {
         type: 'RollingUpdate',
-        rollingUpdate: { maxUnavailable: 0, maxSurge: heldPods(planned, strategy) },
+        rollingUpdate: { maxUnavailable: 0, maxSurge: pods },
       },
     },
   };

@@ -1,14 +1,16 @@
 import type { Log } from '../host/host.ts';
 import { applyInBatches } from './batches.ts';
+import { unpin } from './blueGreen.ts';
 import type { KubeClient } from './client.ts';
 import { DiagnosedFailure, type Diagnosis, diagnose } from './diagnosis.ts';
 import { canHold, pinOf, type Strategy, serves } from './hold.ts';
 import type { PinnedManifest } from './imagePin.ts';
-import { describe, type KubeObject, type ObjectRef, refOf } from './objects.ts';
+import { describe, type KubeObject, refOf } from './objects.ts';
 import type { Change } from './plan.ts';
 import { restore } from './restore.ts';
 import { type RolloutOutcome, watchRollout } from './rollout.ts';
-import { stage, unpin } from './stage.ts';
+import type { PodsUnderTest } from './sampling.ts';
+import { stage } from './stage.ts';
 import { rolloutKinds } from './workload.ts';
 
 export interface ReleaseOptions<T> {
@@ -22,9 +24,9 @@ export interface ReleaseOptions<T> {
   readonly signal: AbortSignal;
   readonly strategy: Strategy;
   /** Puts the new state of a workload to the test before it is applied; it throws when it does not pass. */
-  readonly trial?: (workload: KubeObject) => Promise<void>;
-  /** The same test on a new pod that a staged rollout has brought up. */
-  readonly verifyPod?: (pod: ObjectRef, workload: KubeObject) => Promise<void>;
+  readonly trial?: (change: Change) => Promise<void>;
+  /** The same test on the new pods that a staged rollout has brought up. */
+  readonly verifyPods?: (pods: PodsUnderTest, workload: KubeObject) => Promise<void>;
   /** What must hold once the pods are ready, for example that users reach them; it throws when it does not. */
   readonly verify: (live: readonly KubeObject[]) => Promise<T>;
 }
@@ -109,7 +111,7 @@ async function applyOne<T>(
     const services = changes.filter((one) => one.planned.kind === 'Service');
     return stage(change, services, { ...options, strategy }, begun);
   }
-  if (runsImage(change)) await options.trial?.(change.planned);
+  if (runsImage(change)) await options.trial?.(change);
   begun.push(change);
   const { force, signal } = options;
   const object = await options.client.apply(change.manifest.object, { dryRun: false, force }, signal);

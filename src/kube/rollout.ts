@@ -10,7 +10,7 @@ import { newPods, newReplicaSet, selectorText, workloadState } from './workloadS
 
 /** Why a rollout did not come to its end. */
 export interface RolloutProblem {
-  readonly kind: PodTrouble['kind'] | 'blocked' | 'deadline' | 'deleted' | 'superseded';
+  readonly kind: PodTrouble['kind'] | 'blocked' | 'deadline' | 'deleted' | 'superseded' | 'flapping';
   /** One sentence, without the workload's name. */
   readonly message: string;
   /** The pod to look at, where there is one. */

@@ -14,7 +14,10 @@ import { podTemplate } from './workload.ts';
 export interface TrialOptions {
   readonly client: KubeClient;
   readonly log: Log;
+  /** Milliseconds until the pod is ready. */
   readonly timeoutMs: number;
+  /** Milliseconds that the test itself may take. */
+  readonly testMs: number;
   readonly signal: AbortSignal;
 }
 
@@ -93,7 +96,7 @@ export async function withTrialPod(
   use: (pod: ObjectRef) => Promise<void>,
 ): Promise<void> {
   const { client, log } = options;
-  const pod = trialPod(workload, options.timeoutMs);
+  const pod = trialPod(workload, options.timeoutMs + options.testMs);
   const ref = refOf(pod);
   const created = await client.create(pod, options.signal).catch((error: unknown) => {
     // The name is random: what exists was made by this request's first attempt, whose answer was lost.

@@ -3,7 +3,7 @@ import { DeliveryError } from '../errors.ts';
 import { type GoldenCase, type GoldenFile, judge } from '../golden/golden.ts';
 import type { Log } from '../host/host.ts';
 import { formatSeconds } from '../report/format.ts';
-import type { KubeClient, PodAnswer } from './client.ts';
+import type { KubeClient, PodAnswer, PodQuestion } from './client.ts';
 import type { ObjectRef } from './objects.ts';
 
 export interface VerifyOptions {
@@ -27,19 +27,22 @@ function isFromApiServer(answer: PodAnswer): boolean {
   );
 }
 
-async function ask(pod: ObjectRef, golden: GoldenCase, options: VerifyOptions): Promise<PodAnswer> {
-  const { port, client } = options;
-  const { method, path, contentType, body } = golden;
-  const question = {
+/** The golden request as a pod gets it. */
+export function questionOf({ method, path, contentType, body }: GoldenCase, port: number): PodQuestion {
+  return {
     port,
     method,
     path,
     ...(contentType === undefined ? {} : { contentType }),
     ...(body === undefined ? {} : { body }),
   };
+}
+
+async function ask(pod: ObjectRef, golden: GoldenCase, options: VerifyOptions): Promise<PodAnswer> {
+  const question = questionOf(golden, options.port);
   for (let attempt = 1; ; attempt += 1) {
     const signal = AbortSignal.any([options.signal, AbortSignal.timeout(answerMs)]);
-    const answer = await client.ask(pod, question, signal);
+    const answer = await options.client.ask(pod, question, signal);
     if (attempt === attempts || !isFromApiServer(answer)) return answer;
     await sleep(pauseMs, undefined, { signal: options.signal });
   }

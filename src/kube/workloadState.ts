@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { DaemonSet, Deployment, ReplicaSet, StatefulSet } from 'kubernetes-types/apps/v1.d.ts';
 import type { Pod } from 'kubernetes-types/core/v1.d.ts';
 import type { LabelSelector } from 'kubernetes-types/meta/v1.d.ts';
@@ -13,6 +14,9 @@ export interface WorkloadState {
   /** A refusal to create pods at all, for example by a quota, in the API server's words. */
   readonly blocked?: string;
 }
+
+/** What a Deployment's controller adds to the labels of each template's pods. */
+export const hashLabel = 'pod-template-hash';
 
 const revisionAnnotation = 'deployment.kubernetes.io/revision';
 
@@ -66,35 +70,50 @@ export function revisionOf(object: KubeObject): string {
   return object.metadata.annotations?.[revisionAnnotation] ?? '';
 }
 
-/** The ReplicaSet that holds a Deployment's newest pods, once the controller has seen the newest template. */
+function templateOf(set: KubeObject): unknown {
+  const template = (set as ReplicaSet).spec?.template;
+  const { [hashLabel]: _hash, ...labels } = template?.metadata?.labels ?? {};
+  return { ...template, metadata: { ...template?.metadata, labels } };
+}
+
+/**
+ * The ReplicaSet that holds a Deployment's newest pods, once the controller has seen the newest template: the oldest
+ * one of the same template, which is the controller's own rule. The revision is no guide: of a template that ran
+ * before, the Deployment still tells the revision of the former one for a moment.
+ * Source: FindNewReplicaSet in k8s.io/kubernetes/pkg/controller/deployment/util.
+ */
 export function newReplicaSet(
   deployment: KubeObject,
   replicaSets: readonly KubeObject[],
 ): KubeObject | undefined {
   const { status } = deployment as Deployment;
   if (!observed(deployment, status?.observedGeneration)) return undefined;
-  return replicaSets.find(
-    (set) =>
-      (set as ReplicaSet).metadata?.ownerReferences?.some((owner) => owner.uid === deployment.metadata.uid) &&
-      revisionOf(set) === revisionOf(deployment),
-  );
+  const template = templateOf(deployment);
+  const born = (set: KubeObject): string => set.metadata.creationTimestamp ?? '';
+  return replicaSets
+    .filter((set) => ownedBy(set, deployment.metadata.uid) && isDeepStrictEqual(templateOf(set), template))
+    .sort((a, b) => born(a).localeCompare(born(b)))[0];
 }
 
-function ownedBy(pod: KubeObject, uid: string | undefined): boolean {
-  return pod.metadata.ownerReferences?.some((owner) => owner.uid === uid) === true;
+function ownedBy(object: KubeObject, uid: string | undefined): boolean {
+  return object.metadata.ownerReferences?.some((owner) => owner.uid === uid) === true;
 }
 
-/** The pods that run the workload's newest template. */
+/**
+ * The pods that run the workload's newest template and are to stay: a pod that is ending goes on reporting that it is
+ * ready, and users who are sent to it alone meet a dead address seconds later.
+ */
 export function newPods(
   workload: KubeObject,
   replicaSets: readonly KubeObject[],
   pods: readonly KubeObject[],
 ): Pod[] {
+  const staying = pods.filter((pod) => pod.metadata.deletionTimestamp === undefined);
   if (workload.kind === 'Deployment') {
     const set = newReplicaSet(workload, replicaSets);
-    return set === undefined ? [] : (pods.filter((pod) => ownedBy(pod, set.metadata.uid)) as Pod[]);
+    return set === undefined ? [] : (staying.filter((pod) => ownedBy(pod, set.metadata.uid)) as Pod[]);
   }
-  const own = pods.filter((pod) => ownedBy(pod, workload.metadata.uid));
+  const own = staying.filter((pod) => ownedBy(pod, workload.metadata.uid));
   const [label, wanted] =
     workload.kind === 'StatefulSet'
       ? ['controller-revision-hash', (workload as StatefulSet).status?.updateRevision]

@@ -70,6 +70,6 @@ export async function deployByCommand(
   const outcome =
     asItIs(made.changes, inputs) ??
     (await releaseByCommand(commands.run, made.changes, { ...inputs, log: host.log }));
-  report(made, outcome, (performance.now() - started) / 1000, host);
+  report(made, outcome, { seconds: (performance.now() - started) / 1000 }, host);
   host.log.info('Done by commands within the cluster');
 }

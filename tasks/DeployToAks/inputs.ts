@@ -1,5 +1,6 @@
 import semver from 'semver';
 import { type RegistryChoice, registryChoice } from '../../src/azure/registry.ts';
+import type { Limits } from '../../src/golden/comparison.ts';
 import type { Host } from '../../src/host/host.ts';
 import { invalidInput, readInputs, required } from '../../src/host/inputs.ts';
 import { toApplication } from '../../src/kube/application.ts';
@@ -31,6 +32,8 @@ export interface DeployInputs {
   readonly dryRun: boolean;
   /** File of golden predictions. */
   readonly verifyFile?: string;
+  /** How new pods are compared with the stable ones; no limits: the golden requests once, to one pod. */
+  readonly verification: { readonly limits?: Limits; readonly timeoutMs: number };
   /** Where the application listens, for containers that name no port. */
   readonly port: number;
   readonly rolloutTimeoutMs: number;
@@ -133,7 +136,27 @@ function readSource(raw: Raw): Source {
 
 function readStrategy(raw: Raw): Strategy {
   if (raw.strategy !== 'canary') return { kind: raw.strategy };
-  return { kind: 'canary', percent: raw.canaryPercent, durationMs: raw.canaryDuration * 1000 };
+  return { kind: 'canary', percents: readPercents(raw), durationMs: raw.canaryDuration * 1000 };
+}
+
+function readPercents(raw: Raw): number[] {
+  const percents = raw.canaryPercent.split(',').map(Number);
+  if (percents.every((percent) => Number.isInteger(percent) && percent >= 1 && percent <= 99))
+    return percents;
+  throw invalidInput(
+    'canaryPercent',
+    `is '${raw.canaryPercent}'`,
+    "Write a whole number of percent of the pods from 1 to 99, or steps like '10, 50'.",
+  );
+}
+
+function readVerification(raw: Raw): DeployInputs['verification'] {
+  const { verifySamples: samples, verifyLatency: latency } = raw;
+  const timeoutMs = raw.verifyTimeout * 1000;
+  if (samples === 0) return { timeoutMs };
+  required(raw.verifyFile, 'verifyFile', "with 'verifySamples'");
+  const latencyFactor = latency === 0 ? {} : { latencyFactor: 1 + latency / 100 };
+  return { timeoutMs, limits: { samples, errorRate: raw.verifyErrorRate / 100, ...latencyFactor } };
 }
 
 /** Reads and checks all inputs once. Throws INPUT_MISSING, INPUT_INVALID or IMAGE_NAME_INVALID. */
@@ -154,6 +177,7 @@ export function readDeployInputs(host: Host): DeployInputs {
     strategy: readStrategy(raw),
     dryRun: raw.dryRun,
     ...(raw.verifyFile === undefined ? {} : { verifyFile: raw.verifyFile }),
+    verification: readVerification(raw),
     port: raw.port,
     rolloutTimeoutMs: raw.rolloutTimeout * 1000,
     rollbackOnFailure: raw.rollbackOnFailure,

@@ -1,3 +1,4 @@
+import type { Comparison } from '../../src/golden/comparison.ts';
 import type { Host } from '../../src/host/host.ts';
 import type { Address } from '../../src/kube/address.ts';
 import {
@@ -11,10 +12,21 @@ import type { Plan } from './plan.ts';
 
 export type Outcome = ReleaseOutcome<Address | undefined>;
 
-function documentOf(made: Plan, outcome: Outcome): DeploymentDocument {
+/** What is told of a release beside its outcome. */
+export interface Told {
+  readonly seconds: number;
+  /** In their order; the last one decided. */
+  readonly comparisons?: readonly Comparison[];
+}
+
+function documentOf(
+  made: Plan,
+  outcome: Outcome,
+  comparisons: readonly Comparison[] = [],
+): DeploymentDocument {
   const { changes, trace, namespace } = made;
   const index = changes.findIndex((change) => change.manifest.runsImage);
-  const base = { trace, namespace };
+  const base = { trace, namespace, comparisons };
   if (outcome.state === 'released') {
     const workload = outcome.live[index];
     const changed = made.isChanged;
@@ -29,6 +41,7 @@ function documentOf(made: Plan, outcome: Outcome): DeploymentDocument {
 function publish(document: DeploymentDocument, host: Host): void {
   host.output('changed', String(document.changed));
   host.output('rolledBack', String(document.rolledBack));
+  host.output('verification', document.verification?.outcome ?? '');
   host.attachment(deploymentAttachment, document.name, JSON.stringify(document, undefined, 2));
   if (document.failure !== undefined) return;
   host.output('endpointUrl', document.endpointUrl);
@@ -39,8 +52,8 @@ function publish(document: DeploymentDocument, host: Host): void {
 }
 
 /** Publishes what became of a release, and fails with it. */
-export function report(made: Plan, outcome: Outcome, seconds: number, host: Host): void {
-  const document = documentOf(made, outcome);
+export function report(made: Plan, outcome: Outcome, { seconds, comparisons }: Told, host: Host): void {
+  const document = documentOf(made, outcome, comparisons);
   publish(document, host);
   const diagnosis = outcome.state === 'failed' ? outcome.diagnosis : undefined;
   host.summary(`Deployment ${document.name}`, deploymentSummary(document, seconds, diagnosis));

@@ -1,51 +1,26 @@
 import { randomBytes } from 'node:crypto';
+import type { Comparison } from '../../src/golden/comparison.ts';
 import type { Host } from '../../src/host/host.ts';
 import type { Address } from '../../src/kube/address.ts';
 import { createClient } from '../../src/kube/apiClient.ts';
+import { switchRights } from '../../src/kube/blueGreen.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { reach } from '../../src/kube/endpoint.ts';
 import { inventoryRights, prune, recordInventory } from '../../src/kube/inventory.ts';
 import { type HeldLease, holdLease } from '../../src/kube/lease.ts';
-import { identity, type KubeObject, type ObjectRef, refOf } from '../../src/kube/objects.ts';
+import { identity, type ObjectRef, refOf } from '../../src/kube/objects.ts';
 import { preflight, type Right } from '../../src/kube/preflight.ts';
-import { type ReleaseOptions, type ReleaseOutcome, release } from '../../src/kube/release.ts';
+import { type ReleaseOutcome, release } from '../../src/kube/release.ts';
 import { removalRights } from '../../src/kube/removal.ts';
-import { switchRights } from '../../src/kube/stage.ts';
 import { createTransport } from '../../src/kube/transport.ts';
-import { trialRights, withTrialPod } from '../../src/kube/trial.ts';
-import { verifyPod } from '../../src/kube/verifyPod.ts';
+import { trialRights } from '../../src/kube/trial.ts';
 import { findWay } from '../../src/kube/way.ts';
-import { containersOf, podTemplate } from '../../src/kube/workload.ts';
 import { formatSeconds } from '../../src/report/format.ts';
 import { deployByCommand } from './byCommand.ts';
+import { gate } from './gate.ts';
 import { type DeployInputs, readDeployInputs } from './inputs.ts';
-
 import { makePlan, type Plan, releaseOf } from './plan.ts';
 import { report } from './report.ts';
-
-function portOf(workload: KubeObject, image: string, otherwise: number): number {
-  const containers = containersOf(podTemplate(workload)?.spec);
-  return containers.find((container) => container.image === image)?.ports?.[0]?.containerPort ?? otherwise;
-}
-
-/** The gate before the switch: golden predictions, asked of a trial pod or of the first pods of a staged rollout. */
-function gate(
-  made: Plan,
-  inputs: DeployInputs,
-  client: KubeClient,
-  host: Host,
-): Pick<ReleaseOptions<unknown>, 'trial' | 'verifyPod'> {
-  const { golden } = made;
-  if (golden === undefined) return {};
-  const common = { client, log: host.log, signal: host.cancelled };
-  const ask = (pod: ObjectRef, workload: KubeObject): Promise<void> =>
-    verifyPod(pod, golden, { ...common, port: portOf(workload, made.trace.image, inputs.port) });
-  return {
-    verifyPod: ask,
-    trial: (workload) =>
-      withTrialPod(workload, { ...common, timeoutMs: inputs.rolloutTimeoutMs }, (pod) => ask(pod, workload)),
-  };
-}
 
 /** The rights that the inputs need beyond those of the changes. */
 async function extraRights(
@@ -71,6 +46,7 @@ async function carryOut(
   inputs: DeployInputs,
   client: KubeClient,
   host: Host,
+  comparisons: Comparison[],
 ): Promise<ReleaseOutcome<Address | undefined>> {
   const common = { ...inputs, client, log: host.log, signal: host.cancelled };
   if (made.isChanged) {
@@ -82,7 +58,7 @@ async function carryOut(
   const known = await record(made, client, host.cancelled);
   const outcome = await release(made.changes, {
     ...common,
-    ...gate(made, inputs, client, host),
+    ...gate({ client, golden: made.golden, image: made.trace.image, comparisons }, inputs, host),
     verify: (live) => reach(live, { ...common, isChanged: made.isChanged }),
   });
   if (outcome.state === 'released') await pruneDeparted(made, known, inputs, client, host);
@@ -159,9 +135,10 @@ async function finish(
   host: Host,
   started: number,
 ): Promise<void> {
-  const outcome = await carryOut(made, inputs, client, host);
+  const comparisons: Comparison[] = [];
+  const outcome = await carryOut(made, inputs, client, host, comparisons);
   const seconds = (performance.now() - started) / 1000;
-  report(made, outcome, seconds, host);
+  report(made, outcome, { seconds, comparisons }, host);
   host.log.info(`Done in ${formatSeconds(seconds)} with ${client.count()} requests to the API server`);
 }
 

@@ -74,6 +74,7 @@ describe('DeployToAks before the switch', function () {
       { tag: '1', modelVersion: 'v1', created: '2026-01-01T00:00:00Z' },
       { tag: '2', modelVersion: 'v2-b5', created: '2026-01-02T00:00:00Z' },
       { tag: '3', modelVersion: 'v3', created: '2026-01-03T00:00:00Z', behaviour: 'crash' },
+      { tag: 'slow', modelVersion: 'v4', created: '2026-01-04T00:00:00Z', behaviour: 'slow' },
     ]);
     namespace = await testNamespace(started.cluster);
   });
@@ -104,6 +105,27 @@ describe('DeployToAks before the switch', function () {
       assert.equal(run.said.outputs.get('rolledBack'), 'false');
       const now = await imagesRunning();
       assert.deepEqual(now.filter((name) => !name.includes('trial')).sort(), before.sort());
+    });
+  });
+
+  it('keeps a model back that is slower than the stable one, and shows both', async () => {
+    await withGolden({ v4: { score: 0.2 } }, async (folder) => {
+      const inputs = { verifyFile: 'golden.json', verifySamples: '60', verifyLatency: '20' };
+      const run = await deploy('slow', inputs, folder);
+      assert.equal(run.error?.code, 'VERIFY_FAILED', run.log);
+      assert.match(run.error?.message ?? '', /95th percentile is \d+ ms/);
+      assert.match(run.log, /Verification: fail[\s\S]*Answers that differ between the sides +0 of 60/);
+      assert.equal(run.said.outputs.get('verification'), 'fail');
+      assert.match([...run.said.summaries.values()].join(''), /Time p50/);
+    });
+  });
+
+  it('proves nothing by fewer answers than were asked for', async () => {
+    await withGolden({ 'v2-b5': { score: 0.5 } }, async (folder) => {
+      const inputs = { verifyFile: 'golden.json', verifySamples: '100000', verifyTimeout: '1' };
+      const run = await deploy('2', inputs, folder);
+      assert.equal(run.error?.code, 'VERIFICATION_INCONCLUSIVE', run.log);
+      assert.equal(run.said.outputs.get('changed'), 'false');
     });
   });
 

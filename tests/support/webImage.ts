@@ -12,7 +12,7 @@ import { testContext } from './services.ts';
 /** One version of the deployment tests' web application. */
 export interface WebImage {
   readonly tag: string;
-  readonly behaviour?: 'crash' | 'unready' | 'broken';
+  readonly behaviour?: 'crash' | 'unready' | 'broken' | 'slow';
   readonly modelVersion: string;
   /** RFC 3339. */
   readonly created: string;

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"time"
 )
 
 func main() {
@@ -25,6 +26,9 @@ func main() {
 		if os.Getenv("BEHAVIOUR") == "broken" {
 			http.Error(answer, "no prediction today", http.StatusInternalServerError)
 			return
+		}
+		if os.Getenv("BEHAVIOUR") == "slow" {
+			time.Sleep(250 * time.Millisecond)
 		}
 		fmt.Fprintf(answer, `{"score": %s}`, os.Getenv("SCORE"))
 	})

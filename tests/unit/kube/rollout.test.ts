@@ -4,7 +4,7 @@ import type { KubeObject } from '../../../src/kube/objects.ts';
 import { restorable } from '../../../src/kube/plan.ts';
 import { podTrouble, waitingFor } from '../../../src/kube/podState.ts';
 import { deadlineProblem, progressLine, terminalProblem, type View } from '../../../src/kube/rollout.ts';
-import { selectorText, workloadState } from '../../../src/kube/workloadState.ts';
+import { newPods, selectorText, workloadState } from '../../../src/kube/workloadState.ts';
 
 function deployment(status: object, generation = 2): KubeObject {
   return {
@@ -17,8 +17,15 @@ function deployment(status: object, generation = 2): KubeObject {
       generation,
       annotations: { 'deployment.kubernetes.io/revision': '2' },
     },
-    spec: { replicas: 2 },
+    spec: { replicas: 2, template: template('2') },
     status: { observedGeneration: 2, ...status },
+  };
+}
+
+function template(revision: string, labels: Record<string, string> = {}): object {
+  return {
+    metadata: { labels: { app: 'web', ...labels } },
+    spec: { containers: [{ name: 'web', image: revision }] },
   };
 }
 
@@ -32,6 +39,7 @@ function replicaSet(revision: string): KubeObject {
       annotations: { 'deployment.kubernetes.io/revision': revision },
       ownerReferences: [{ apiVersion: 'apps/v1', kind: 'Deployment', name: 'web', uid: 'd' }],
     },
+    spec: { template: template(revision, { 'pod-template-hash': `h${revision}` }) },
   };
 }
 
@@ -188,6 +196,25 @@ describe('What people read of a rollout', () => {
     const ready = pod('2', { conditions: [{ type: 'Ready', status: 'True' }] }) as Pod;
     assert.equal(waitingFor(ready), undefined);
     assert.equal(podTrouble(ready), undefined);
+  });
+});
+
+describe('The new pods of a Deployment', () => {
+  it('are not those of the former template while the Deployment still tells its revision', () => {
+    const back = { ...deployment({ updatedReplicas: 0 }), spec: { replicas: 2, template: template('1') } };
+    const pods = [pod('1', {}), pod('2', {})];
+    const found = newPods(back, [replicaSet('1'), replicaSet('2')], pods);
+    assert.deepEqual(
+      found.map((one) => one.metadata?.uid),
+      ['p1'],
+    );
+  });
+
+  it('are not those that end, however ready they still say they are', () => {
+    const one = pod('2', { conditions: [{ type: 'Ready', status: 'True' }] });
+    const ending = { ...one, metadata: { ...one.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } };
+    const found = newPods(deployment({}), [replicaSet('1'), replicaSet('2')], [ending]);
+    assert.deepEqual(found, []);
   });
 });
 
