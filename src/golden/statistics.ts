@@ -5,7 +5,9 @@ export interface Bounds {
   readonly high: number;
 }
 
-/** One-sided 95 %: a good image is called bad in at most one of twenty borderline cases. */
+/** A bound is on the wrong side in at most one of twenty cases. */
+const certainty = 0.95;
+/** The normal distribution's quantile of that. */
 const z = 1.6449;
 
 /**
@@ -33,17 +35,29 @@ export function percentile(ascending: readonly number[], share: number): number 
   return ascending[rank - 1] ?? Number.NaN;
 }
 
+/** The ranks, from 1, between which the percentile lies: as many values below it as the binomial distribution allows. */
+function rankBounds(count: number, share: number): Bounds {
+  let low = 0;
+  let high = Number.POSITIVE_INFINITY;
+  let atMost = 0;
+  let logProbability = count * Math.log(1 - share);
+  for (let below = 0; below < count && high === Number.POSITIVE_INFINITY; below += 1) {
+    atMost += Math.exp(logProbability);
+    if (atMost <= 1 - certainty) low = below + 1;
+    if (atMost >= certainty) high = below + 1;
+    logProbability += Math.log(((count - below) / (below + 1)) * (share / (1 - share)));
+  }
+  return { low, high };
+}
+
 /**
- * Bounds of a percentile, whatever the distribution: the values at the ranks that the binomial distribution
- * allows. Source: https://www.itl.nist.gov/div898/handbook/prc/section2/prc262.htm (order statistics).
+ * Bounds of a percentile, whatever the distribution of the values; of the 95th, 59 values have an upper bound.
+ * Source: W. J. Conover, "Practical nonparametric statistics", confidence interval for a quantile.
  */
 export function percentileBounds(ascending: readonly number[], share: number): Bounds {
-  const count = ascending.length;
-  const spread = z * Math.sqrt(count * share * (1 - share));
-  const low = Math.floor(count * share - spread);
-  const high = Math.ceil(count * share + spread) + 1;
+  const { low, high } = rankBounds(ascending.length, share);
   return {
-    low: low < 1 ? 0 : (ascending[low - 1] ?? 0),
-    high: high > count ? Number.POSITIVE_INFINITY : (ascending[high - 1] ?? Number.POSITIVE_INFINITY),
+    low: ascending[low - 1] ?? 0,
+    high: ascending[high - 1] ?? Number.POSITIVE_INFINITY,
   };
 }

@@ -110,11 +110,11 @@ describe('DeployToAks before the switch', function () {
 
   it('keeps a model back that is slower than the stable one, and shows both', async () => {
     await withGolden({ v4: { score: 0.2 } }, async (folder) => {
-      const inputs = { verifyFile: 'golden.json', verifySamples: '60', verifyLatency: '20' };
+      const inputs = { verifyFile: 'golden.json', verifySamples: '80', verifyLatency: '20' };
       const run = await deploy('slow', inputs, folder);
       assert.equal(run.error?.code, 'VERIFY_FAILED', run.log);
       assert.match(run.error?.message ?? '', /95th percentile is \d+ ms/);
-      assert.match(run.log, /Verification: fail[\s\S]*Answers that differ between the sides +0 of 60/);
+      assert.match(run.log, /Verification: fail[\s\S]*Answers that differ between the sides +0 of 80/);
       assert.equal(run.said.outputs.get('verification'), 'fail');
       assert.match([...run.said.summaries.values()].join(''), /Time p50/);
     });
