@@ -23,9 +23,13 @@ export async function watchUntil<T>(
 ): Promise<{ readonly answer: T | undefined; readonly seen: Seen }> {
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
-  const endsAt = performance.now() + options.timeoutMs;
   let notify = (): void => undefined;
-  const deadline = setTimeout(() => notify(), options.timeoutMs);
+  // The timer decides, no clock: it may fire a moment early, and nothing wakes the wait a second time.
+  let isOver = false;
+  const deadline = setTimeout(() => {
+    isOver = true;
+    notify();
+  }, options.timeoutMs);
   try {
     const observed = await Promise.all(
       collections.map((collection) => observe(client, collection, signal, () => notify())),
@@ -39,7 +43,7 @@ export async function watchUntil<T>(
       });
       const seen = observed.map((one) => one.items());
       const answer = look(seen);
-      if (answer !== undefined || performance.now() >= endsAt) return { answer, seen };
+      if (answer !== undefined || isOver) return { answer, seen };
       await Promise.race([changed, failure]);
     }
   } finally {

@@ -23,8 +23,6 @@ const repository = `deploy/strategy-${randomBytes(3).toString('hex')}`;
 
 describe('DeployToAks in stages', function () {
   this.timeout(180_000);
-  // About one run in thirty meets a request that the node's network stalls for seconds; why is not known yet.
-  this.retries(2);
   let registry: RegistryEndpoint;
   let kubeconfig: string;
   let namespace: TestNamespace;
