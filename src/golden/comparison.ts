@@ -17,7 +17,7 @@ export interface Limits {
   readonly samples: number;
   /** Share of errors, 0 to 1, that is allowed; the stable side's own share is always allowed. */
   readonly errorRate: number;
-  /** How many times the stable side's 95th percentile is allowed, for example 1.2; undefined: not judged. */
+  /** How many times the stable side's median and 95th percentile are allowed, for example 1.2; undefined: not judged. */
   readonly latencyFactor?: number;
 }
 
@@ -43,7 +43,10 @@ export interface Comparison {
   readonly rows: readonly (readonly string[])[];
 }
 
-const tail = 0.95;
+const judged = [
+  ['median', 0.5],
+  ['95th percentile', 0.95],
+] as const;
 /** Differences below this are the network's. */
 const noiseMs = 10;
 /** Fewer answers have no 95th percentile. */
@@ -101,27 +104,26 @@ function errorFinding(
   return { outcome: isSure ? 'fail' : 'inconclusive', text };
 }
 
-function latencyFinding(
+function latencyFindings(
   fresh: readonly Sample[],
   stable: readonly Sample[],
-  limits: Limits,
-): Finding | undefined {
-  const { latencyFactor } = limits;
-  if (latencyFactor === undefined || stable.length === 0) return undefined;
+  { latencyFactor }: Limits,
+): Finding[] {
+  if (latencyFactor === undefined || stable.length === 0) return [];
   const [ours, theirs] = [times(fresh), times(stable)];
   if (Math.min(ours.length, theirs.length) < latencySamples) {
-    return {
-      outcome: 'inconclusive',
-      text: `fewer than ${latencySamples} answers a side say nothing about latency`,
-    };
+    const text = `fewer than ${latencySamples} answers a side say nothing about latency`;
+    return [{ outcome: 'inconclusive', text }];
   }
   const allowed = (ms: number): number => Math.max(ms * latencyFactor, ms + noiseMs);
-  const point = percentile(ours, tail);
-  const limit = allowed(percentile(theirs, tail));
-  if (point <= limit) return undefined;
-  const isSure = percentileBounds(ours, tail).low > allowed(percentileBounds(theirs, tail).high);
-  const text = `the 95th percentile is ${point.toFixed(0)} ms, ${limit.toFixed(0)} ms are allowed`;
-  return { outcome: isSure ? 'fail' : 'inconclusive', text };
+  return judged.flatMap(([name, share]): Finding[] => {
+    const point = percentile(ours, share);
+    const limit = allowed(percentile(theirs, share));
+    if (point <= limit) return [];
+    const isSure = percentileBounds(ours, share).low > allowed(percentileBounds(theirs, share).high);
+    const text = `the ${name} is ${point.toFixed(0)} ms, ${limit.toFixed(0)} ms are allowed`;
+    return [{ outcome: isSure ? 'fail' : 'inconclusive', text }];
+  });
 }
 
 function latencies(side: readonly Sample[]): string {
@@ -161,7 +163,7 @@ export function compare(
     wrongFinding(fresh),
     unprovenFinding(fresh),
     errorFinding(fresh, stable, limits),
-    latencyFinding(fresh, stable, limits),
+    ...latencyFindings(fresh, stable, limits),
     countFinding(fresh, limits),
   ].filter((finding) => finding !== undefined);
   const failures = found.filter((finding) => finding.outcome === 'fail');
