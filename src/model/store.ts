@@ -52,6 +52,22 @@ export interface ModelStore {
   direct?(file: PinnedFile, part: Required<ReadOptions>): Promise<DirectRead | undefined>;
 }
 
+/** A small file's text, without byte order mark and outer white space; undefined when it is larger than that. */
+export async function textOf(
+  store: ModelStore,
+  file: StoredFile,
+  largest: number,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (file.size > largest) return undefined;
+  const pieces: Uint8Array[] = [];
+  for await (const piece of await store.read(file, { signal })) pieces.push(piece);
+  return Buffer.concat(pieces)
+    .toString('utf8')
+    .replace(/^\uFEFF/, '')
+    .trim();
+}
+
 const temporaryCodes: ReadonlySet<string> = new Set([
   'STORAGE_UNREACHABLE',
   'STORAGE_INTERRUPTED',

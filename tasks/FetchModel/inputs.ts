@@ -27,6 +27,7 @@ import {
 import type { ModelSource } from '../../src/model/open.ts';
 import type { ScanMode } from '../../src/model/scan/model.ts';
 import type { VersionPolicy, Wanted } from '../../src/model/selection/types.ts';
+import type { SignatureSettings } from '../../src/model/signature/check.ts';
 import {
   checkedDigest,
   checkedModel,
@@ -35,6 +36,7 @@ import {
   checkedSecret,
   checkedVersion,
 } from './checks.ts';
+import { signatureOf } from './signature.ts';
 import { http, oci, s3 } from './sources.ts';
 
 /** Every input of task.json, as it is read. */
@@ -77,6 +79,10 @@ export const fields = {
   cacheLimit: integer({ min: 1, max: 100_000, defaultValue: 50, unit: 'GiB' }),
   expectedDigest: text(),
   scan: choice(['warn', 'fail', 'off'], 'warn'),
+  verifySignature: choice(['auto', 'require', 'off'], 'auto'),
+  signatureKey: path(),
+  signatureAuthorities: path(),
+  signatureFile: textOr('model.sig'),
 };
 
 export type Raw = Values<typeof fields>;
@@ -91,6 +97,7 @@ export interface FetchInputs {
   readonly targetFolder: string;
   readonly expectedDigest?: string;
   readonly scan: ScanMode;
+  readonly signature: SignatureSettings;
   /** A folder that runs share, and its limit in bytes. */
   readonly cache?: { readonly folder: string; readonly limit: number };
 }
@@ -218,6 +225,7 @@ export function readFetchInputs(host: Host): FetchInputs {
     mode: raw.mode,
     onChange: raw.onChange,
     scan: raw.scan,
+    signature: signatureOf(raw),
     targetFolder: raw.targetFolder ?? join(workspace, 'model'),
     ...(raw.cacheFolder !== undefined && {
       cache: { folder: raw.cacheFolder, limit: raw.cacheLimit * 1024 ** 3 },

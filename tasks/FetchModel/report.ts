@@ -48,11 +48,12 @@ export interface SummaryParts {
   readonly selection: Selection;
   readonly delivered: Delivered;
   readonly mode: 'download' | 'resolve';
+  readonly signer?: string;
   readonly seconds: number;
 }
 
 /** The run's summary page: version, source, digest, bytes, files. */
-export function summaryOf({ selection, delivered, mode, seconds }: SummaryParts): string {
+export function summaryOf({ selection, delivered, mode, signer, seconds }: SummaryParts): string {
   const { lock, changed, fetchedBytes, reusedBytes } = delivered;
   const moved =
     mode === 'resolve'
@@ -65,6 +66,7 @@ export function summaryOf({ selection, delivered, mode, seconds }: SummaryParts)
       ['Chosen because', selection.reason],
       ['Source', lock.source.url],
       ['Digest', lock.digest ?? 'not known yet'],
+      ...(signer === undefined ? [] : [['Signed by', signer]]),
       ['Size', formatBytes(lock.size)],
       ['Bytes moved', moved],
       ['Time', formatSeconds(seconds)],

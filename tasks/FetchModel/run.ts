@@ -7,6 +7,7 @@ import { openStore } from '../../src/model/open.ts';
 import { recordResolved } from '../../src/model/resolve.ts';
 import { selectVersion } from '../../src/model/selection/select.ts';
 import type { Selection } from '../../src/model/selection/types.ts';
+import { requireSignature, withSignature } from '../../src/model/signature/check.ts';
 import type { ModelStore } from '../../src/model/store.ts';
 import { lockPath } from '../../src/model/target/paths.ts';
 import { formatBytes } from '../../src/report/format.ts';
@@ -75,16 +76,20 @@ function sayResult(host: Host, inputs: FetchInputs, delivered: Delivered): void 
 interface Outcome {
   readonly selection: Selection;
   readonly delivered: Delivered;
+  /** Who signed the version; absent when no signature was verified. */
+  readonly signer?: string;
 }
 
 async function chooseAndBring(host: Host, inputs: FetchInputs, store: ModelStore): Promise<Outcome> {
-  const selection = await selectVersion(store, inputs.wanted, host.cancelled);
-  for (const line of explainSelection(selection)) host.log.info(line);
-  const plan = planOf(inputs, resolvedLock(store, selection), selection);
+  const wanted = withSignature(inputs.wanted, inputs.signature);
+  const chosen = await selectVersion(store, wanted, host.cancelled);
+  for (const line of explainSelection(chosen)) host.log.info(line);
   const context = { store, log: host.log, signal: host.cancelled };
+  const { selection, signer } = await requireSignature(chosen, wanted, inputs.signature, context);
+  const plan = planOf(inputs, resolvedLock(store, selection), selection);
   const delivered =
     inputs.mode === 'download' ? await deliverModel(plan, context) : await recordResolved(plan, context);
-  return { selection, delivered };
+  return { selection, delivered, ...(signer !== undefined && { signer }) };
 }
 
 /** Choices that are made when each is overwritten before it has arrived. */
@@ -109,12 +114,13 @@ export async function run(host: Host): Promise<void> {
   const inputs = readFetchInputs(host);
   const store = await openStore(inputs.source, host.cancelled);
   host.log.info(`Looking for model '${inputs.wanted.model}' in ${store.source.url}`);
-  const { selection, delivered } = await settle(host, inputs, store);
+  const outcome = await settle(host, inputs, store);
+  const { delivered } = outcome;
 
   for (const { file, text } of delivered.findings) host.log.warning(`'${file}' ${text}.`);
   sayResult(host, inputs, delivered);
   setOutputs(host, inputs, delivered);
   const seconds = (performance.now() - started) / 1000;
-  host.summary('Fetch model', summaryOf({ selection, delivered, mode: inputs.mode, seconds }));
+  host.summary('Fetch model', summaryOf({ ...outcome, mode: inputs.mode, seconds }));
   host.attachment('model-delivery.model', 'model', JSON.stringify(delivered.lock));
 }

@@ -1,6 +1,6 @@
 import { DeliveryError } from '../../errors.ts';
 import { nearest } from '../../report/nearest.ts';
-import type { ModelStore, StoredFile } from '../store.ts';
+import { type ModelStore, type StoredFile, textOf } from '../store.ts';
 
 /** A pointer names one version: more than this is something else. */
 const largestPointer = 64 * 1024;
@@ -13,15 +13,6 @@ async function findFile(
   // Names ascend, so the exact name is the first of those that start with it.
   for await (const file of store.list(name, signal)) return file.name === name ? file : undefined;
   return undefined;
-}
-
-async function textOf(store: ModelStore, file: StoredFile, signal: AbortSignal): Promise<string> {
-  const pieces: Uint8Array[] = [];
-  for await (const piece of await store.read(file, { signal })) pieces.push(piece);
-  return Buffer.concat(pieces)
-    .toString('utf8')
-    .replace(/^\uFEFF/, '')
-    .trim();
 }
 
 /** The version in a pointer's text: `{"version": "…"}`, a JSON string, or one line of plain text. */
@@ -61,7 +52,8 @@ export async function readPointer(
       remedy: "Correct 'model' or 'pointerFile', or publish the pointer: a file that names the version.",
     });
   }
-  const version = file.size <= largestPointer ? parsePointer(await textOf(store, file, signal)) : undefined;
+  const text = await textOf(store, file, largestPointer, signal);
+  const version = text === undefined ? undefined : parsePointer(text);
   if (version !== undefined) return version;
   throw new DeliveryError({
     code: 'POINTER_INVALID',

@@ -39,6 +39,7 @@ describe("FetchModel's inputs", () => {
       mode: 'download',
       onChange: 'restart',
       scan: 'warn',
+      signature: { mode: 'auto', file: 'model.sig' },
       targetFolder: join('/agent', 'model'),
     });
     assert.deepEqual(said.secrets, [key]);
