@@ -202,6 +202,21 @@ describe('the FetchModel process', () => {
       await holdsTheModel(target);
     }));
 
+  it('shares a cache with another agent that fills it at the same time', () =>
+    withFolder(async (folder) => {
+      const cacheFolder = join(folder, 'cache');
+      const run = async (agent: string): Promise<string> => {
+        const target = join(folder, agent, 'model');
+        await mkdir(join(folder, agent));
+        const inputs = { ...keyInputs(storage, container.containerName, target), model: 'm', cacheFolder };
+        const output = await finished(start(inputs, join(folder, agent)));
+        await holdsTheModel(target);
+        return output;
+      };
+      await Promise.all([run('agent1'), run('agent2')]);
+      assert.match(await run('agent3'), /2 file\(s\) come from the cache/);
+    }));
+
   it('goes on after a kill where it was, and fetches only the rest', function () {
     this.timeout(120_000);
     return withFolder(async (folder) => {

@@ -47,6 +47,27 @@ async function duplicate(from: string, to: string): Promise<void> {
   }
 }
 
+/** Copies an entry; false when another agent evicted it meanwhile, which is no failure. */
+async function copied(content: string, destination: string): Promise<boolean> {
+  try {
+    await duplicate(content, destination);
+    return true;
+  } catch (error) {
+    const isThere = await stat(content).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) throw error;
+    return false;
+  }
+}
+
+/** What was used last goes last. */
+async function markUsed(content: string): Promise<void> {
+  const now = new Date();
+  await utimes(content, now, now).catch(() => undefined);
+}
+
 /** The cache in a folder; it is made at first use. The limit is in bytes. */
 export function openCache(folder: string, source: LockedSource, limit: number): ModelCache {
   return {
@@ -56,22 +77,22 @@ export function openCache(folder: string, source: LockedSource, limit: number): 
       const content = contentFile(folder, noted);
       const known = await stat(content).catch(() => undefined);
       if (known === undefined) return undefined;
-      await duplicate(content, destination);
+      if (!(await copied(content, destination))) return undefined;
       const actual = await sha256OfFile(destination, signal);
       if (actual !== noted || known.size !== file.size) {
         await rm(content, { force: true });
         await rm(destination, { force: true });
         return undefined;
       }
-      const now = new Date();
-      await utimes(content, now, now).catch(() => undefined);
+      await markUsed(content);
       return { ...file, sha256: noted };
     },
     async keep(file, location) {
       if (file.sha256 === undefined) return;
       const content = contentFile(folder, file.sha256);
       const known = await stat(content).catch(() => undefined);
-      if (known?.size !== file.size) await duplicate(location, content);
+      if (known?.size === file.size) await markUsed(content);
+      else await duplicate(location, content);
       await writeFileAtomically(noteFile(folder, source, file), file.sha256);
     },
     trim: () => evict(folder, limit),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { openCache } from '../../../src/model/cache/cache.ts';
 import type { LockedFile } from '../../../src/model/lock.ts';
 import { withFolder } from '../../support/folder.ts';
@@ -64,5 +64,38 @@ describe('the cache of models', () => {
       await cache.take(locked('old'), join(folder, 'copy'), signal);
       await cache.trim();
       assert.deepEqual(await contents(place), ['new', 'old']);
+    }));
+
+  it('gives right bytes to agents that take, keep and evict at once, and stays within its limit', () =>
+    withFolder(async (folder) => {
+      const place = join(folder, 'cache');
+      const texts = Array.from({ length: 12 }, (_, at) => `${at}`.repeat(500));
+      let taken = 0;
+      // Each agent goes through the same files in an order of its own; the cache has room for a third of them.
+      const agent = async (name: number): Promise<void> => {
+        const cache = openCache(place, source, 3000);
+        for (let step = 0; step < 60; step += 1) {
+          const content = texts[(step * (name * 2 + 1) + name) % texts.length] ?? '';
+          const [file, location] = [locked(content), join(folder, `agent${name}`, `${step}`)];
+          if ((await cache.take(file, location, signal)) === undefined) {
+            await mkdir(dirname(location), { recursive: true });
+            await writeFile(location, content);
+          } else {
+            taken += 1;
+          }
+          assert.equal(await readFile(location, 'utf8'), content);
+          await cache.keep(file, location);
+          await cache.trim();
+        }
+      };
+      await Promise.all([0, 1, 2, 3].map(agent));
+      assert.ok(taken > 0);
+      await openCache(place, source, 3000).trim();
+      const kept = await contents(place);
+      assert.ok(kept.join('').length <= 3000);
+      assert.deepEqual(
+        kept.filter((content) => !texts.includes(content)),
+        [],
+      );
     }));
 });
