@@ -1,4 +1,5 @@
 import { DeliveryError, type ErrorDetails } from '../errors.ts';
+import { admissionRefusal } from './admissionError.ts';
 import { azureRoleRemedy, byAzureRoles } from './azureRoles.ts';
 
 /** The request that an answer belongs to, in words. */
@@ -37,7 +38,8 @@ export class ApiError extends DeliveryError {
   }
 }
 
-type Explanation = Pick<ErrorDetails, 'code' | 'side' | 'message' | 'remedy'>;
+/** What an answer means, in the words of an error. */
+export type Explanation = Pick<ErrorDetails, 'code' | 'side' | 'message' | 'remedy'>;
 
 function forbidden(call: Call, message: string): Explanation {
   if (/exceeded quota/.test(message)) {
@@ -145,12 +147,13 @@ function terminating(call: Call, message: string): Explanation {
   };
 }
 
-function admission(call: Call, webhook: string, message: string): Explanation {
+function tooLarge(call: Call, message: string): Explanation {
   return {
-    code: 'ADMISSION_DENIED',
-    side: 'cluster',
-    message: `Admission webhook '${webhook}' refuses ${call.what}: ${message}`,
-    remedy: "Make the object follow the cluster's policy, or ask the policy's owner.",
+    code: 'MANIFEST_TOO_LARGE',
+    side: 'input',
+    message: `The API server takes no object as large as ${call.what}: ${message}`,
+    remedy:
+      'Keep data out of manifests: 3 MiB is the limit of a request, 1 MiB that of ConfigMaps and Secrets.',
   };
 }
 
@@ -165,8 +168,8 @@ function other(call: Call, status: number, message: string): Explanation {
 
 function explanation(call: Call, code: number, status: Status): Explanation {
   const message = status.message ?? 'no message';
-  const webhook = /admission webhook "([^"]+)" denied the request/.exec(message)?.[1];
-  if (webhook !== undefined) return admission(call, webhook, message);
+  const refused = admissionRefusal(call, message);
+  if (refused !== undefined) return refused;
   if (/is being terminated/.test(message)) return terminating(call, message);
   // Server-side apply answers 500 for a field or value that the kind's schema does not have.
   if (/failed to create typed patch object|field not declared in schema/.test(message))
@@ -174,6 +177,7 @@ function explanation(call: Call, code: number, status: Status): Explanation {
   if (code === 401) return unauthenticated(call);
   if (code === 403) return forbidden(call, message);
   if (code === 404) return notFound(call, status);
+  if (code === 413) return tooLarge(call, message);
   if (code === 409) return conflict(call, status);
   if (code === 400 || code === 422) return invalid(call, status);
   return other(call, code, message);

@@ -68,6 +68,14 @@ describe("The API server's refusal", () => {
     assert.match(explained(400, { message }).text, /'policy\.example' refuses .*no latest tag/);
   });
 
+  it('by a webhook that gives no answer names it', () => {
+    const message =
+      'Internal error occurred: failed calling webhook "policy.example": failed to call webhook: Post "https://policy.example/": context deadline exceeded';
+    const { code, text } = explained(500, { message });
+    assert.equal(code, 'ADMISSION_UNAVAILABLE');
+    assert.match(text, /'policy\.example' gives no answer.*deadline exceeded/);
+  });
+
   it('for the quota is no missing right', () => {
     const message = 'deployments.apps "web" is forbidden: exceeded quota: small';
     assert.equal(explained(403, { message }).code, 'QUOTA_EXCEEDED');
