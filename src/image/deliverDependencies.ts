@@ -8,7 +8,7 @@ import { type DependenciesOptions, dependenciesLayer } from './layers/dependenci
 import type { Layer, PythonPackage } from './layers/layer.ts';
 import { findPart, putPart } from './parts.ts';
 import { pushLayers } from './push.ts';
-import type { PythonTarget } from './python/target.ts';
+import { formatLibc, type PythonTarget } from './python/target.ts';
 
 export interface DeliverDependenciesOptions extends DependenciesOptions {
   readonly client: RegistryClient;
@@ -57,7 +57,7 @@ function indexOf(environment: NodeJS.ProcessEnv): string {
 async function keyOf(options: DeliverDependenciesOptions): Promise<string> {
   const { platform, version, libc } = options.target;
   const requirements = await wholeRequirements(options.requirements);
-  const parts = ['v2', requirements, platform, version, libc, indexOf(options.environment)];
+  const parts = ['v3', requirements, platform, version, formatLibc(libc), indexOf(options.environment)];
   return digestOf(JSON.stringify(parts));
 }
 

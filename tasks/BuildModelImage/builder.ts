@@ -4,6 +4,7 @@ import { type BaseImage, readBase } from '../../src/image/base.ts';
 import type { ImageBuilder } from '../../src/image/builder.ts';
 import { deliverDependencies } from '../../src/image/deliverDependencies.ts';
 import { createRegistryEngine } from '../../src/image/engines/registry.ts';
+import { formatLibc } from '../../src/image/python/target.ts';
 import { createRegistryClient, type RegistryClient } from '../../src/oci/client.ts';
 import type { RegistryAccess } from '../../src/oci/connection.ts';
 import {
@@ -89,7 +90,7 @@ function registryEngine(
   readBaseOf: ReadBase,
 ): ImageBuilder {
   const { host, client, inputs, signal, workFolder, environment } = run;
-  const { baseImage, requirements, appFolder, pythonVersion, workingDirectory } = application;
+  const { baseImage, requirements, appFolder, pythonVersion, libc, workingDirectory } = application;
   return createRegistryEngine({
     readBase: () => readBaseOf(baseImage, platform),
     ...{ workingDirectory, platform },
@@ -97,6 +98,7 @@ function registryEngine(
     signal,
     ...(appFolder === undefined ? {} : { appFolder }),
     ...(pythonVersion === undefined ? {} : { pythonVersion }),
+    ...(libc === undefined ? {} : { libc }),
     ...(requirements === undefined
       ? {}
       : {
@@ -106,7 +108,7 @@ function registryEngine(
               temporaryFolder: workFolder,
               onResolve: () =>
                 host.log.info(
-                  `Packages: pip resolves them for Python ${target.version} on ${formatPlatform(platform)}`,
+                  `Packages: pip resolves them for Python ${target.version} on ${formatPlatform(platform)}, ${formatLibc(target.libc)}`,
                 ),
             }),
         }),

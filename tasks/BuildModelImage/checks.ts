@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { DeliveryError } from '../../src/errors.ts';
 import type { EngineName } from '../../src/image/builder.ts';
+import { type Libc, parseLibc } from '../../src/image/python/target.ts';
 import type { Platform } from '../../src/oci/types.ts';
 
 /** The error for an input with a wrong value. */
@@ -65,6 +66,18 @@ export function readPlatforms(
   );
   const [first, ...rest] = wanted;
   return first === undefined ? [onePlatform('platform', platform)] : [first, ...rest];
+}
+
+/** The image's C library, where it is given. Throws INPUT_INVALID. */
+export function readLibc(value: string | undefined): { libc?: Libc } {
+  if (value === undefined) return {};
+  const libc = parseLibc(value);
+  if (libc !== undefined) return { libc };
+  throw invalid(
+    'libc',
+    `is '${value}'`,
+    "Write for example 'glibc 2.36' (what 'ldd --version' says) or 'musl 1.2'.",
+  );
 }
 
 /** A port, where one is given. Throws INPUT_INVALID. */

@@ -62,7 +62,7 @@ export function readDockerfileInput(
   host: Host,
   engine: DockerfileEngine | 'auto',
 ): DockerfileInput {
-  refuse(raw, engine, ['baseImage', 'requirements', 'pythonVersion']);
+  refuse(raw, engine, ['baseImage', 'requirements', 'pythonVersion', 'libc']);
   refuseForEngine(raw, engine);
   const { appFolder, target, buildkitAddress } = raw;
   return {

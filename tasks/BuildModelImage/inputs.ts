@@ -15,13 +15,15 @@ import {
   type Values,
 } from '../../src/host/inputs.ts';
 import { splitCommand } from '../../src/image/command.ts';
+import type { Libc } from '../../src/image/python/target.ts';
 import type { ImageSettings } from '../../src/image/settings.ts';
 import { checkRepository, checkTag } from '../../src/oci/reference.ts';
 import type { Platform } from '../../src/oci/types.ts';
-import { imageFolder, invalid, pairs, readPlatforms, readPort, refuse } from './checks.ts';
+import { imageFolder, invalid, pairs, readLibc, readPlatforms, readPort, refuse } from './checks.ts';
 import { type DockerfileInput, readDockerfileInput } from './dockerfileInput.ts';
 import { type ModelInput, readModel } from './modelInput.ts';
 import { readSigning, type SigningInput } from './signing.ts';
+import { readTest, type TestInput } from './testInput.ts';
 
 /** The inputs by their public names, as task.json declares them. */
 export const fields = {
@@ -41,6 +43,7 @@ export const fields = {
   baseRegistry: connection(),
   requirements: path(),
   pythonVersion: text(),
+  libc: text(),
   dockerfile: path(),
   buildArguments: lines(),
   target: text(),
@@ -89,16 +92,10 @@ export type ApplicationInput =
       readonly appFolder?: string;
       readonly requirements?: string;
       readonly pythonVersion?: string;
+      readonly libc?: Libc;
       readonly workingDirectory: string;
     }
   | DockerfileInput;
-
-/** The test before the image gets its tags. */
-export interface TestInput {
-  readonly file: string;
-  readonly port: number;
-  readonly timeoutSeconds: number;
-}
 
 export interface BuildInputs {
   readonly registry: RegistryChoice;
@@ -145,6 +142,7 @@ function fromBaseImage(raw: Raw, host: Host): ApplicationInput {
     ...(appFolder === undefined ? {} : { appFolder: resolve(host.workingFolder, appFolder) }),
     ...(requirements === undefined ? {} : { requirements }),
     ...(pythonVersion === undefined ? {} : { pythonVersion }),
+    ...readLibc(raw.libc),
   };
 }
 
@@ -162,13 +160,6 @@ function readApplication(raw: Raw, host: Host): Pick<BuildInputs, 'application' 
     );
   }
   return { application: readDockerfileInput(raw, host, engine), why: 'as chosen' };
-}
-
-function readTest(raw: Raw): { test?: TestInput } {
-  if (raw.testFile === undefined) return {};
-  const { port } = { ...readPort('port', raw.port), ...readPort('testPort', raw.testPort) };
-  const needed = required(port, 'testPort', "by 'testFile' when there is no 'port'");
-  return { test: { file: raw.testFile, port: needed, timeoutSeconds: raw.testTimeout } };
 }
 
 /** Reads and checks all inputs once. Throws INPUT_MISSING, INPUT_INVALID or IMAGE_NAME_INVALID. */

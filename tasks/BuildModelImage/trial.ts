@@ -10,7 +10,7 @@ import type { RegistryAccess } from '../../src/oci/connection.ts';
 import { digestOf } from '../../src/oci/documents.ts';
 import { formatSeconds } from '../../src/report/format.ts';
 import type { Run } from './builder.ts';
-import type { TestInput } from './inputs.ts';
+import type { TestInput } from './testInput.ts';
 
 /** Time for removing container and image, also after the run was cancelled. */
 const cleanupMs = 30_000;

@@ -214,16 +214,22 @@ describe('BuildModelImage with the registry engine', function () {
 
   it('shows why pip cannot resolve the requirements', async () => {
     await withProject(async (folder, inputs) => {
-      await writeFile(join(folder, 'requirements.txt'), 'no-such-package-model-delivery==9.9\n');
       const requirements = join(folder, 'requirements.txt');
-      await assert.rejects(
-        build(folder, { repository: repository(), ...inputs, requirements }),
-        (error: Error) => {
-          assert.equal((error as { code?: string }).code, 'REQUIREMENTS_UNRESOLVED');
-          assert.match(String(error.cause), /no-such-package-model-delivery/);
-          return true;
-        },
-      );
+      const cases = [
+        ['no-such-package-model-delivery==9.9', /no-such-package-model-delivery/],
+        [`markupsafe==3.0.2 --hash=sha256:${'0'.repeat(64)}`, /HASHES/],
+      ] as const;
+      for (const [line, reason] of cases) {
+        await writeFile(requirements, `${line}\n`);
+        await assert.rejects(
+          build(folder, { repository: repository(), ...inputs, requirements }),
+          (error: Error) => {
+            assert.equal((error as { code?: string }).code, 'REQUIREMENTS_UNRESOLVED');
+            assert.match(String(error.cause), reason);
+            return true;
+          },
+        );
+      }
     });
   });
 

@@ -4,8 +4,7 @@ import type { BuiltApplication, ImageBuilder } from '../builder.ts';
 import { applicationLayer } from '../layers/application.ts';
 import { packagesFolder } from '../layers/dependencies.ts';
 import type { Layer } from '../layers/layer.ts';
-import type { PythonTarget } from '../python/target.ts';
-import { pythonTarget } from '../python/target.ts';
+import { type Libc, type PythonTarget, pythonTarget } from '../python/target.ts';
 import { mergeEnvironment } from '../settings.ts';
 
 export interface RegistryEngineOptions {
@@ -16,6 +15,7 @@ export interface RegistryEngineOptions {
   /** Present when there are requirements; gives their layer for the image's Python. */
   readonly dependencies?: (target: PythonTarget) => Promise<Layer>;
   readonly pythonVersion?: string;
+  readonly libc?: Libc;
   readonly platform: Platform;
   readonly created: Date;
   readonly signal: AbortSignal;
@@ -54,7 +54,11 @@ export function createRegistryEngine(options: RegistryEngineOptions): ImageBuild
 
   const dependenciesOf = async (base: BaseImage): Promise<readonly Layer[]> => {
     if (options.dependencies === undefined) return [];
-    return [await options.dependencies(pythonTarget(base, options.platform, options.pythonVersion))];
+    return [
+      await options.dependencies(
+        pythonTarget(base, options.platform, { version: options.pythonVersion, libc: options.libc }),
+      ),
+    ];
   };
 
   const applicationOf = async (): Promise<readonly Layer[]> => {

@@ -6,7 +6,7 @@ import { downloadWheels } from '../python/pip.ts';
 import type { PythonTarget } from '../python/target.ts';
 import { type InstalledWheel, openWheel } from '../python/wheel.ts';
 import { createArchive, type TarMember } from '../tar/archive.ts';
-import { compareText, folderMember, foldersOf } from '../tar/members.ts';
+import { compareText, contentMember, folderMember, foldersOf } from '../tar/members.ts';
 import { compressTo } from './compressed.ts';
 import type { Layer, PythonPackage } from './layer.ts';
 
@@ -22,11 +22,19 @@ export interface DependenciesOptions {
   readonly signal: AbortSignal;
 }
 
+/** Python reads `.pth` files in its own folders alone, unless it is told at the start; packages with such files need it. */
+const siteHook = 'sitecustomize.py';
+const siteHookText = `import site\n\nsite.addsitedir('${packagesFolder}')\n`;
+
 /** Sorted files below the packages' folder; of two with one path the later package's is taken, as by pip. */
-function layOut(wheels: readonly InstalledWheel[]): readonly TarMember[] {
+export function layOut(wheels: readonly InstalledWheel[]): readonly TarMember[] {
   const root = packagesFolder.slice(1);
   const files = new Map<string, TarMember>();
   for (const member of wheels.flatMap((wheel) => wheel.members)) files.set(member.path, member);
+  const isHook = (path: string): boolean => /^[^/]+\.pth$/.test(path);
+  if ([...files.keys()].some(isHook) && !files.has(siteHook)) {
+    files.set(siteHook, contentMember(siteHook, Buffer.from(siteHookText, 'utf8'), false));
+  }
   const folders = foldersOf(root, [...files.keys()]).map(folderMember);
   const members = [...files.values()].map((member) => ({ ...member, path: `${root}/${member.path}` }));
   return [...folders, ...members].sort((a, b) => compareText(a.path, b.path));

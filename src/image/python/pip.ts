@@ -3,7 +3,7 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeliveryError } from '../../errors.ts';
 import { makeFolder } from '../../files/folder.ts';
-import { markerEnvironment, type PythonTarget, platformTags } from './target.ts';
+import { formatLibc, markerEnvironment, type PythonTarget, platformTags } from './target.ts';
 
 export interface PipOptions {
   readonly requirements: string;
@@ -55,9 +55,17 @@ function run(command: readonly string[], options: PipOptions, extra: NodeJS.Proc
   });
 }
 
+/** The agent's Pythons by name; where none has pip, uv brings it for this one use. */
+const pythons: readonly (readonly string[])[] = [
+  ['python3'],
+  ['python'],
+  ['py', '-3'],
+  ['uv', 'run', '--no-project', '--quiet', '--with', 'pip', 'python'],
+];
+
 /** The Python whose pip is used as a tool. Throws PIP_MISSING. */
 async function findPython(options: PipOptions): Promise<readonly string[]> {
-  for (const command of [['python3'], ['python'], ['py', '-3']]) {
+  for (const command of pythons) {
     const ended = await run([...command, '-m', 'pip', '--version'], options, {}).catch((error: unknown) => {
       options.signal.throwIfAborted();
       return { code: -1, output: String(error) };
@@ -67,7 +75,7 @@ async function findPython(options: PipOptions): Promise<readonly string[]> {
   throw new DeliveryError({
     code: 'PIP_MISSING',
     side: 'agent',
-    message: `The agent has no Python with pip, which is needed to find the packages of '${options.requirements}'.`,
+    message: `The agent has neither a Python with pip nor uv, one of which is needed to find the packages of '${options.requirements}'.`,
     remedy:
       'Add the UsePythonVersion task before this step (any version: packages are chosen for the image), or use a Dockerfile.',
   });
@@ -86,7 +94,7 @@ function unresolved(options: PipOptions, ended: Ended): DeliveryError {
   return new DeliveryError({
     code: 'REQUIREMENTS_UNRESOLVED',
     side: 'application',
-    message: `pip found no set of wheels for '${options.requirements}' that fits Python ${version} on ${platform.os}/${platform.architecture} (${libc}).`,
+    message: `pip found no set of wheels for '${options.requirements}' that fits Python ${version} on ${platform.os}/${platform.architecture} (${formatLibc(libc)}).`,
     remedy:
       'Correct the requirement that pip names. A package without a wheel for this platform needs a wheel of your own (--find-links) or a Dockerfile.',
     cause: new Error(reasonOf(ended.output)),

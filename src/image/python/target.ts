@@ -6,7 +6,14 @@ export interface PythonTarget {
   readonly platform: Platform;
   /** Major and minor, for example `3.12`. */
   readonly version: string;
-  readonly libc: 'glibc' | 'musl';
+  readonly libc: Libc;
+}
+
+/** The C library that compiled packages are linked against. */
+export interface Libc {
+  readonly name: 'glibc' | 'musl';
+  /** Of `2.36` the 36, of musl's `1.2` the 2. */
+  readonly minor: number;
 }
 
 const machines: Readonly<Record<string, string>> = {
@@ -31,17 +38,53 @@ export function machineOf(platform: Platform): string {
   });
 }
 
-/** The oldest and newest glibc whose wheels are taken: the newest is what current distributions all have. */
-const glibcVersions = { oldest: 5, newest: 28 };
-const muslVersions = { oldest: 1, newest: 2 };
+/** The major version of each library, and the oldest minor one that wheels are made for. */
+const libraries = { glibc: { major: 2, oldest: 5 }, musl: { major: 1, oldest: 1 } } as const;
+/** What current distributions all have. */
+const usual = { glibc: 28, musl: 2 } as const;
+/** glibc 2.x of distributions whose names stand in image names, newest first. */
+const distributions: readonly (readonly [RegExp, number])[] = [
+  [/trixie|debian:?1[3-9]/i, 41],
+  [/noble|24\.04|ubi10/i, 39],
+  [/bookworm|debian:?12/i, 36],
+  [/jammy|22\.04/i, 35],
+  [/ubi9|al2023|amazonlinux:2023/i, 34],
+  [/bullseye|focal|20\.04|debian:?11/i, 31],
+];
+
+/** The library that a base image's name tells of; without a hint one that every current distribution has. */
+function libcOf(image: string): Libc {
+  if (/alpine|musl/i.test(image)) return { name: 'musl', minor: usual.musl };
+  const minor = distributions.find(([name]) => name.test(image))?.[1] ?? usual.glibc;
+  return { name: 'glibc', minor };
+}
+
+/** `glibc 2.36`, `musl 1.2`, or the name alone; undefined for anything else. */
+export function parseLibc(text: string): Libc | undefined {
+  const [, name, major, minor] =
+    /^(glibc|musl)(?:[\s-]+(\d)\.(\d{1,2}))?$/.exec(text.trim().toLowerCase()) ?? [];
+  if (name !== 'glibc' && name !== 'musl') return undefined;
+  if (major !== undefined && Number(major) !== libraries[name].major) return undefined;
+  return { name, minor: minor === undefined ? usual[name] : Number(minor) };
+}
+
+/** For people: `glibc 2.36`. */
+export function formatLibc({ name, minor }: Libc): string {
+  return `${name} ${libraries[name].major}.${minor}`;
+}
 
 /** Platform tags that the image can use, most specific first; PEP 600 and PEP 656. */
 export function platformTags(target: PythonTarget): readonly string[] {
   const machine = machineOf(target.platform);
-  const { oldest, newest } = target.libc === 'musl' ? muslVersions : glibcVersions;
-  const numbers = Array.from({ length: newest - oldest + 1 }, (_, index) => newest - index);
-  if (target.libc === 'musl') return numbers.map((minor) => `musllinux_1_${minor}_${machine}`);
-  const legacy = ['manylinux2014', 'manylinux2010', 'manylinux1'].map((name) => `${name}_${machine}`);
+  const { name, minor: newest } = target.libc;
+  const { oldest } = libraries[name];
+  const numbers = Array.from({ length: Math.max(newest - oldest + 1, 0) }, (_, index) => newest - index);
+  if (name === 'musl') return numbers.map((minor) => `musllinux_1_${minor}_${machine}`);
+  const legacy = [
+    ...(newest >= 17 ? ['manylinux2014'] : []),
+    ...(newest >= 12 ? ['manylinux2010'] : []),
+    'manylinux1',
+  ].map((tag) => `${tag}_${machine}`);
   return [...numbers.map((minor) => `manylinux_2_${minor}_${machine}`), ...legacy, `linux_${machine}`];
 }
 
@@ -67,13 +110,13 @@ function environmentVariable(config: ImageConfig, name: string): string | undefi
   return line?.slice(name.length + 1);
 }
 
-/** The base image's Python, unless the input names it. Throws PYTHON_VERSION_UNKNOWN. */
+/** The base image's Python and C library, unless the inputs name them. Throws PYTHON_VERSION_UNKNOWN. */
 export function pythonTarget(
   base: { readonly name: string; readonly config: ImageConfig },
   platform: Platform,
-  version: string | undefined,
+  wanted: { readonly version?: string | undefined; readonly libc?: Libc | undefined },
 ): PythonTarget {
-  const stated = version ?? environmentVariable(base.config, 'PYTHON_VERSION') ?? '';
+  const stated = wanted.version ?? environmentVariable(base.config, 'PYTHON_VERSION') ?? '';
   const found = /^\d+\.\d+/.exec(stated)?.[0];
   if (found === undefined) {
     throw new DeliveryError({
@@ -84,5 +127,5 @@ export function pythonTarget(
         "Set 'pythonVersion', for example 3.12, or use a base image with PYTHON_VERSION in its environment.",
     });
   }
-  return { platform, version: found, libc: /alpine|musl/i.test(base.name) ? 'musl' : 'glibc' };
+  return { platform, version: found, libc: wanted.libc ?? libcOf(base.name) };
 }

@@ -1,15 +1,20 @@
 import assert from 'node:assert/strict';
 import { splitCommand } from '../../../src/image/command.ts';
 import { baseOfDockerfile } from '../../../src/image/docker/dockerfile.ts';
+import { layOut } from '../../../src/image/layers/dependencies.ts';
 import {
+  formatLibc,
+  type Libc,
   machineOf,
   markerEnvironment,
+  parseLibc,
   platformTags,
   pythonTarget,
 } from '../../../src/image/python/target.ts';
 import { consoleScripts, scriptText } from '../../../src/image/python/wheel.ts';
 import { runLabels } from '../../../src/image/runLabels.ts';
 import { applySettings, mergeEnvironment } from '../../../src/image/settings.ts';
+import { contentMember } from '../../../src/image/tar/members.ts';
 
 const amd64 = { os: 'linux', architecture: 'amd64' };
 
@@ -38,6 +43,21 @@ describe("a Dockerfile's base image", () => {
   });
 });
 
+describe('the layer of Python packages', () => {
+  const wheelOf = (...names: string[]) => ({
+    members: names.map((name) => contentMember(name, Buffer.from(''), false)),
+    close: () => undefined,
+  });
+  const pathsOf = (...names: string[]) => layOut([wheelOf(...names)]).map(({ path }) => path);
+
+  it("tells Python to read the packages' .pth files where there are any", () => {
+    assert.ok(pathsOf('a/b.py', 'a.pth').includes('opt/python/sitecustomize.py'));
+    assert.equal(pathsOf('a/b.py', 'a/c.pth').includes('opt/python/sitecustomize.py'), false);
+    const own = pathsOf('a.pth', 'sitecustomize.py');
+    assert.equal(own.filter((path) => path.endsWith('sitecustomize.py')).length, 1);
+  });
+});
+
 describe('the Python of an image', () => {
   const config = (Env: readonly string[]) => ({
     ...amd64,
@@ -47,27 +67,42 @@ describe('the Python of an image', () => {
 
   it('is what the base image says, unless the input does', () => {
     const base = { name: 'docker.io/library/python:3.12-slim', config: config(['PYTHON_VERSION=3.12.4']) };
-    assert.deepEqual(pythonTarget(base, amd64, undefined), {
+    assert.deepEqual(pythonTarget(base, amd64, {}), {
       platform: amd64,
       version: '3.12',
-      libc: 'glibc',
+      libc: { name: 'glibc', minor: 28 },
     });
-    assert.equal(pythonTarget(base, amd64, '3.11.9').version, '3.11');
-    assert.equal(pythonTarget({ ...base, name: 'python:3.12-alpine' }, amd64, undefined).libc, 'musl');
-    assert.throws(() => pythonTarget({ name: 'debian', config: config([]) }, amd64, undefined), {
+    assert.equal(pythonTarget(base, amd64, { version: '3.11.9' }).version, '3.11');
+    const libcOf = (name: string, libc?: Libc): string =>
+      formatLibc(pythonTarget({ ...base, name }, amd64, { libc }).libc);
+    assert.equal(libcOf('python:3.12-alpine'), 'musl 1.2');
+    assert.equal(libcOf('python:3.12-slim-bookworm'), 'glibc 2.36');
+    assert.equal(libcOf('ubuntu:24.04'), 'glibc 2.39');
+    assert.equal(libcOf('python:3.12-alpine', parseLibc('glibc 2.17')), 'glibc 2.17');
+    assert.deepEqual(['musl', 'glibc-2.31', 'GLIBC 2.5', 'glibc 3.1', 'uclibc 1'].map(parseLibc), [
+      { name: 'musl', minor: 2 },
+      { name: 'glibc', minor: 31 },
+      { name: 'glibc', minor: 5 },
+      undefined,
+      undefined,
+    ]);
+    assert.throws(() => pythonTarget({ name: 'debian', config: config([]) }, amd64, {}), {
       code: 'PYTHON_VERSION_UNKNOWN',
     });
   });
 
   it('takes wheels of its platform and libc, newest first', () => {
-    const target = { platform: amd64, version: '3.12', libc: 'glibc' as const };
+    const target = { platform: amd64, version: '3.12', libc: { name: 'glibc', minor: 28 } as const };
     const tags = platformTags(target);
     assert.equal(tags[0], 'manylinux_2_28_x86_64');
     assert.ok(tags.includes('manylinux2014_x86_64') && tags.includes('linux_x86_64'));
-    assert.deepEqual(platformTags({ ...target, libc: 'musl' }), [
+    assert.deepEqual(platformTags({ ...target, libc: { name: 'musl', minor: 2 } }), [
       'musllinux_1_2_x86_64',
       'musllinux_1_1_x86_64',
     ]);
+    const old = platformTags({ ...target, libc: { name: 'glibc', minor: 12 } });
+    assert.equal(old[0], 'manylinux_2_12_x86_64');
+    assert.equal(old.includes('manylinux2014_x86_64'), false);
     assert.equal(markerEnvironment(target)['python_version'], '3.12');
     assert.equal(machineOf({ os: 'linux', architecture: 'arm64' }), 'aarch64');
     assert.throws(() => machineOf({ os: 'windows', architecture: 'amd64' }), {
