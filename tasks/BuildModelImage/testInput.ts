@@ -16,4 +16,3 @@ export function readTest(raw: Raw): { test?: TestInput } {
   const needed = required(port, 'testPort', "by 'testFile' when there is no 'port'");
   return { test: { file: raw.testFile, port: needed, timeoutSeconds: raw.testTimeout } };
 }
-
