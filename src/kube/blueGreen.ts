@@ -5,7 +5,7 @@ import { held, pinnedTo, replicasOf, serves, servingHash } from './hold.ts';
 import { describe, type KubeObject, refOf } from './objects.ts';
 import type { Change } from './plan.ts';
 import type { Right } from './preflight.ts';
-import { applyStage as apply, type StageOptions } from './stageOptions.ts';
+import { applyStage as apply, marked, type StageOptions } from './stageOptions.ts';
 import { hashLabel, selectorText } from './workloadState.ts';
 
 /** The rights that a switch of users needs beyond those of the release. */
@@ -82,12 +82,13 @@ export async function stageBlueGreen(
   await sendTo(to.from, to, options);
   begun.push(change);
   const wanted = replicasOf(change.planned);
-  await apply(held(change.manifest.object, wanted), options);
+  await apply(held(marked(change.manifest.object, 'staging', options), wanted), options);
   const pods = await waitHeld(change.planned, wanted, options);
   options.log.info(
     `${pods.fresh.length} new pods are ready beside the former ones; no user reaches them yet`,
   );
   await testPods(pods, change.planned, options);
+  if (options.hold) return apply(held(marked(change.manifest.object, 'verified', options), wanted), options);
   await switchUsers(to, pods.fresh, options);
   return apply(change.manifest.object, options);
 }

@@ -24,6 +24,8 @@ export interface DeploymentDocument {
   readonly externalAddress: string;
   readonly changed: boolean;
   readonly rolledBack: boolean;
+  /** True while a verified release waits for its promotion; the former version still serves. */
+  readonly held?: boolean;
   readonly model: { readonly name?: string; readonly version?: string; readonly digest?: string };
   readonly pipeline?: string;
   readonly run?: string;
@@ -47,6 +49,7 @@ export interface ReportParts {
   readonly address: Address | undefined;
   readonly changed: boolean;
   readonly rolledBack: boolean;
+  readonly held?: boolean;
   /** In their order; the last one decided. */
   readonly comparisons: readonly Comparison[];
   readonly failure?: string;
@@ -78,6 +81,7 @@ export function deploymentDocument(parts: ReportParts): DeploymentDocument {
     ...(trace.pipeline === undefined ? {} : { pipeline: trace.pipeline }),
     ...(trace.run === undefined ? {} : { run: trace.run }),
     ...(trace.commit === undefined ? {} : { commit: trace.commit }),
+    ...(parts.held === true ? { held: true } : {}),
     ...verificationOf(parts.comparisons),
     ...(parts.failure === undefined ? {} : { failure: parts.failure }),
   };
@@ -88,6 +92,7 @@ function outcomeText(document: DeploymentDocument): string {
     const state = document.rolledBack ? 'the state before was restored' : 'nothing was restored';
     return `failed, ${state}`;
   }
+  if (document.held === true) return 'verified, held for its promotion: the version before still serves';
   return document.changed ? 'deployed' : 'nothing to do: this image already runs, and it is healthy';
 }
 

@@ -16,6 +16,8 @@ export interface Change<M extends Manifest = Manifest> {
   readonly action: 'create' | 'update' | 'none';
   /** The object as it is in the cluster now. */
   readonly live?: KubeObject;
+  /** What to put back when the release fails, where that is not `live`: the state before one that is held. */
+  readonly snapshot?: KubeObject;
   /** The object as the API server says it would be. */
   readonly planned: KubeObject;
 }

@@ -3,6 +3,7 @@ import { applyInBatches } from './batches.ts';
 import { unpin } from './blueGreen.ts';
 import type { KubeClient } from './client.ts';
 import { DiagnosedFailure, type Diagnosis, diagnose } from './diagnosis.ts';
+import { heldState } from './heldRecord.ts';
 import { canHold, pinOf, type Strategy, serves } from './hold.ts';
 import type { PinnedManifest } from './imagePin.ts';
 import { describe, type KubeObject, refOf } from './objects.ts';
@@ -23,6 +24,8 @@ export interface ReleaseOptions<T> {
   readonly removeOnFailure: boolean;
   readonly signal: AbortSignal;
   readonly strategy: Strategy;
+  /** Stops a staged rollout once its new pods are verified; what serves users goes on. */
+  readonly hold: boolean;
   /** Puts the new state of a workload to the test before it is applied; it throws when it does not pass. */
   readonly trial?: (change: Change) => Promise<void>;
   /** The same test on the new pods that a staged rollout has brought up. */
@@ -34,6 +37,8 @@ export interface ReleaseOptions<T> {
 /** A release that ended well, or the reason and what became of it. */
 export type ReleaseOutcome<T> =
   | { readonly state: 'released'; readonly live: readonly KubeObject[]; readonly verified: T }
+  /** Verified, and waiting for its promotion. */
+  | { readonly state: 'held'; readonly live: readonly KubeObject[] }
   | {
       readonly state: 'failed';
       readonly error: unknown;
@@ -174,6 +179,9 @@ export async function release<T>(
       (change) => isGated && change.manifest.runsImage,
       (change) => applyOne(change, changes, options, begun),
     );
+    if (options.hold && applied.some((object) => heldState(object) === 'verified')) {
+      return { state: 'held', live: applied };
+    }
     const workloads = applied.filter((object) => rolloutKinds.includes(object.kind));
     const rolled = await rollOut(workloads, options);
     await unpin(pinnedServices(begun, options.strategy), options);

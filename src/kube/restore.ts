@@ -87,9 +87,10 @@ async function restoreUpdated(
  * or the state is not the one before: of a first deployment only its removal is.
  */
 export async function restore(changes: readonly Change[], options: RestoreOptions): Promise<boolean> {
-  const updated = changes.flatMap((change) =>
-    change.live === undefined ? [] : [{ change, live: change.live }],
-  );
+  const updated = changes.flatMap((change) => {
+    const live = change.snapshot ?? change.live;
+    return live === undefined ? [] : [{ change, live }];
+  });
   if (updated.length > 0) {
     const isRestored = await restoreUpdated(updated, options);
     if (isRestored || !options.removeOnFailure) await clearCreated(changes, options);

@@ -1,5 +1,6 @@
 import type { Log } from '../host/host.ts';
 import type { KubeClient } from './client.ts';
+import { type HeldState, heldAnnotation, withAnnotation } from './heldRecord.ts';
 import type { Strategy } from './hold.ts';
 import type { KubeObject } from './objects.ts';
 import type { PodsUnderTest } from './sampling.ts';
@@ -13,8 +14,15 @@ export interface StageOptions {
   readonly strategy: Strategy;
   /** Puts new pods to the test beside those that serve, for example by golden predictions. */
   readonly verifyPods?: (pods: PodsUnderTest, workload: KubeObject) => Promise<void>;
+  /** Stops at the verified stage, before users are switched or the rollout goes on. */
+  readonly hold: boolean;
   /** What must hold for users who are served by new pods. */
   readonly verify: (live: readonly KubeObject[]) => Promise<unknown>;
+}
+
+/** The manifest of a stage, with a mark of how far it has come when it is to be held. */
+export function marked(manifest: KubeObject, state: HeldState, options: StageOptions): KubeObject {
+  return options.hold ? withAnnotation(manifest, heldAnnotation, state) : manifest;
 }
 
 export async function applyStage(

@@ -61,6 +61,8 @@ export const commandInputs: Readonly<Record<keyof typeof fields, 'honoured' | 'r
   preReleases: 'honoured',
   otherImages: 'honoured',
   createPullSecret: 'refused',
+  action: 'refused',
+  holdForPromotion: 'refused',
   strategy: 'refused',
   canaryPercent: 'honoured',
   canaryDuration: 'honoured',

@@ -70,6 +70,8 @@ export const fields = {
   preReleases: flag(false),
   otherImages: lines(),
   createPullSecret: flag(false),
+  action: choice(['deploy', 'promote', 'reject'], 'deploy'),
+  holdForPromotion: flag(false),
   strategy: choice(['rolling', 'canary', 'blueGreen'], 'rolling'),
   canaryPercent: textOr('20'),
   canaryDuration: seconds(60),

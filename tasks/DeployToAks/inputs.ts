@@ -14,9 +14,32 @@ import { fields, type Raw } from './fields.ts';
 
 export { fields };
 
-export interface DeployInputs {
+/** What deploying a release and deciding on a held one have in common. */
+export interface SharedInputs {
   readonly connection: ConnectionChoice;
   readonly namespace?: string;
+  readonly rolloutTimeoutMs: number;
+  readonly rollbackOnFailure: boolean;
+  readonly removeOnFailure: boolean;
+  /** What to do while another release of the same application is under way. */
+  readonly concurrency: 'wait' | 'fail';
+  readonly force: boolean;
+  readonly addressTimeoutMs: number;
+  readonly probePath?: string;
+  readonly probeTimeoutMs: number;
+}
+
+/** What becomes of a release that is held. */
+export interface DecisionInputs extends SharedInputs {
+  readonly action: 'promote' | 'reject';
+  /** The Deployment's name, where several releases are held. */
+  readonly name?: string;
+}
+
+export interface DeployInputs extends SharedInputs {
+  readonly action: 'deploy';
+  /** Stop at the verified stage. */
+  readonly hold: boolean;
   readonly createNamespace: boolean;
   readonly source: Source;
   readonly container?: string;
@@ -36,19 +59,10 @@ export interface DeployInputs {
   readonly verification: { readonly limits?: Limits; readonly timeoutMs: number };
   /** Where the application listens, for containers that name no port. */
   readonly port: number;
-  readonly rolloutTimeoutMs: number;
-  readonly rollbackOnFailure: boolean;
-  readonly removeOnFailure: boolean;
-  /** What to do while another release of the same application is under way. */
-  readonly concurrency: 'wait' | 'fail';
   /** Removes what left the manifests since a run that recorded it. */
   readonly prune: boolean;
   /** How the model comes into the pods; `image` names its own image where that is not found by the application's. */
   readonly modelDelivery: { readonly kind: 'baked' | 'imageVolume'; readonly image?: string };
-  readonly force: boolean;
-  readonly addressTimeoutMs: number;
-  readonly probePath?: string;
-  readonly probeTimeoutMs: number;
 }
 
 function readConnection(raw: Raw): ConnectionChoice {
@@ -159,13 +173,46 @@ function readVerification(raw: Raw): DeployInputs['verification'] {
   return { timeoutMs, limits: { samples, errorRate: raw.verifyErrorRate / 100, ...latencyFactor } };
 }
 
+function readShared(raw: Raw): SharedInputs {
+  return {
+    connection: readConnection(raw),
+    ...(raw.namespace === undefined ? {} : { namespace: raw.namespace }),
+    rolloutTimeoutMs: raw.rolloutTimeout * 1000,
+    rollbackOnFailure: raw.rollbackOnFailure,
+    removeOnFailure: raw.removeOnFailure,
+    concurrency: raw.concurrency,
+    force: raw.forceConflicts,
+    addressTimeoutMs: raw.addressTimeout * 1000,
+    ...(raw.probePath === undefined ? {} : { probePath: raw.probePath.replace(/^\/?/, '/') }),
+    probeTimeoutMs: raw.probeTimeout * 1000,
+  };
+}
+
 /** Reads and checks all inputs once. Throws INPUT_MISSING, INPUT_INVALID or IMAGE_NAME_INVALID. */
+export function readTaskInputs(host: Host): DeployInputs | DecisionInputs {
+  const raw = readInputs(host, fields);
+  if (raw.action === 'deploy') return readDeployInputs(host);
+  const name = raw.appName === undefined ? {} : { name: raw.appName };
+  return { ...readShared(raw), action: raw.action, ...name };
+}
+
+function readHold(raw: Raw): boolean {
+  if (!raw.holdForPromotion || raw.strategy !== 'rolling') return raw.holdForPromotion;
+  throw invalidInput(
+    'holdForPromotion',
+    "is set with 'strategy: rolling', which has no stage to hold",
+    "Use 'strategy: canary' or 'strategy: blueGreen'.",
+  );
+}
+
+/** The inputs of a deployment. Throws INPUT_MISSING, INPUT_INVALID or IMAGE_NAME_INVALID. */
 export function readDeployInputs(host: Host): DeployInputs {
   const raw = readInputs(host, fields);
   if (raw.createPullSecret) required(raw.containerRegistry, 'containerRegistry', "with 'createPullSecret'");
   return {
-    connection: readConnection(raw),
-    ...(raw.namespace === undefined ? {} : { namespace: raw.namespace }),
+    ...readShared(raw),
+    action: 'deploy',
+    hold: readHold(raw),
     createNamespace: raw.createNamespace,
     source: readSource(raw),
     ...(raw.container === undefined ? {} : { container: raw.container }),
@@ -179,18 +226,10 @@ export function readDeployInputs(host: Host): DeployInputs {
     ...(raw.verifyFile === undefined ? {} : { verifyFile: raw.verifyFile }),
     verification: readVerification(raw),
     port: raw.port,
-    rolloutTimeoutMs: raw.rolloutTimeout * 1000,
-    rollbackOnFailure: raw.rollbackOnFailure,
-    removeOnFailure: raw.removeOnFailure,
     prune: raw.prune,
-    concurrency: raw.concurrency,
     modelDelivery: {
       kind: raw.modelDelivery,
       ...(raw.modelImage === undefined ? {} : { image: raw.modelImage }),
     },
-    force: raw.forceConflicts,
-    addressTimeoutMs: raw.addressTimeout * 1000,
-    ...(raw.probePath === undefined ? {} : { probePath: raw.probePath.replace(/^\/?/, '/') }),
-    probeTimeoutMs: raw.probeTimeout * 1000,
   };
 }

@@ -32,6 +32,10 @@ function documentOf(
     const changed = made.isChanged;
     return deploymentDocument({ ...base, changed, workload, address: outcome.verified, rolledBack: false });
   }
+  if (outcome.state === 'held') {
+    const held = { changed: made.isChanged, rolledBack: false, held: true };
+    return deploymentDocument({ ...base, ...held, workload: outcome.live[index], address: undefined });
+  }
   const { error, rolledBack, begun: changed } = outcome;
   const failure = error instanceof Error ? error.message : String(error);
   const workload = changes[index]?.live ?? changes[index]?.planned;
@@ -41,6 +45,7 @@ function documentOf(
 function publish(document: DeploymentDocument, host: Host): void {
   host.output('changed', String(document.changed));
   host.output('rolledBack', String(document.rolledBack));
+  host.output('held', String(document.held === true));
   host.output('verification', document.verification?.outcome ?? '');
   host.attachment(deploymentAttachment, document.name, JSON.stringify(document, undefined, 2));
   if (document.failure !== undefined) return;

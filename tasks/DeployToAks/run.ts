@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { Comparison } from '../../src/golden/comparison.ts';
 import type { Host } from '../../src/host/host.ts';
 import type { Address } from '../../src/kube/address.ts';
@@ -6,8 +5,8 @@ import { createClient } from '../../src/kube/apiClient.ts';
 import { switchRights } from '../../src/kube/blueGreen.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { reach } from '../../src/kube/endpoint.ts';
+import { heldRights } from '../../src/kube/heldRecord.ts';
 import { inventoryRights, prune, recordInventory } from '../../src/kube/inventory.ts';
-import { type HeldLease, holdLease } from '../../src/kube/lease.ts';
 import { identity, type ObjectRef, refOf } from '../../src/kube/objects.ts';
 import { preflight, type Right } from '../../src/kube/preflight.ts';
 import { type ReleaseOutcome, release } from '../../src/kube/release.ts';
@@ -17,8 +16,12 @@ import { trialRights } from '../../src/kube/trial.ts';
 import { findWay } from '../../src/kube/way.ts';
 import { formatSeconds } from '../../src/report/format.ts';
 import { deployByCommand } from './byCommand.ts';
+import { refuseForCommands } from './commandInputs.ts';
+import { decide } from './decide.ts';
 import { gate } from './gate.ts';
-import { type DeployInputs, readDeployInputs } from './inputs.ts';
+import { holdable } from './holdable.ts';
+import { type DeployInputs, readTaskInputs } from './inputs.ts';
+import { openLease } from './lease.ts';
 import { makePlan, type Plan, releaseOf } from './plan.ts';
 import { report } from './report.ts';
 
@@ -36,6 +39,7 @@ async function extraRights(
   return [
     ...(inventory === undefined ? [] : inventoryRights(made.namespace)),
     ...(made.golden === undefined ? [] : trialRights(made.namespace)),
+    ...(inputs.hold ? heldRights(made.namespace) : []),
     ...(inputs.strategy.kind === 'blueGreen' ? switchRights(made.namespace) : []),
     ...(await removalRights(client, [...planned, ...(inventory?.departed ?? [])], signal)),
   ];
@@ -56,7 +60,7 @@ async function carryOut(
     host.log.info('Nothing to do: this state already runs. Its health is checked.');
   }
   const known = await record(made, client, host.cancelled);
-  const outcome = await release(made.changes, {
+  const outcome = await release(await holdable(made, inputs, client, host), {
     ...common,
     ...gate({ client, golden: made.golden, image: made.trace.image, comparisons }, inputs, host),
     verify: (live) => reach(live, { ...common, isChanged: made.isChanged }),
@@ -91,20 +95,6 @@ async function pruneDeparted(
   if (known.length > refs.length) await recordInventory(client, inventory.name, refs, host.cancelled);
 }
 
-async function openLease(
-  made: Plan,
-  inputs: DeployInputs,
-  client: KubeClient,
-  host: Host,
-): Promise<HeldLease | undefined> {
-  const { pipeline = 'a run', run = '' } = made.trace;
-  const { concurrency, rolloutTimeoutMs: timeoutMs } = inputs;
-  const holder = `${pipeline} ${run} (${randomBytes(4).toString('hex')})`;
-  const { namespace } = made;
-  const common = { client, log: host.log, signal: host.cancelled, namespace, holder };
-  return holdLease({ ...common, release: releaseOf(made.changes), concurrency, timeoutMs });
-}
-
 async function deploy(
   client: KubeClient,
   inputs: DeployInputs,
@@ -118,7 +108,9 @@ async function deploy(
     host.log.info("Nothing was changed, as 'dryRun: true' asks.");
     return;
   }
-  const lease = made.isChanged ? await openLease(made, inputs, client, host) : undefined;
+  const lease = made.isChanged
+    ? await openLease(releaseOf(made.changes), made, inputs, client, host)
+    : undefined;
   try {
     const current = lease?.waited === true ? await makePlan(client, inputs, namespace, host) : made;
     await finish(current, inputs, client, host, started);
@@ -144,16 +136,21 @@ async function finish(
 
 /** The task DeployToAks: the image onto the cluster by digest, watched, verified, or put back. */
 export async function deployToAks(host: Host): Promise<void> {
-  const inputs = readDeployInputs(host);
+  const inputs = readTaskInputs(host);
   const way = await findWay(inputs.connection, host);
-  if (way.kind === 'commands') return deployByCommand(way.commands, inputs, host);
+  if (way.kind === 'commands') {
+    if (inputs.action === 'deploy') return deployByCommand(way.commands, inputs, host);
+    return refuseForCommands(host);
+  }
   const { access } = way;
   if (access.skipTlsVerify) {
     host.log.warning(`The API server's certificate is not verified, as ${access.origin} asks.`);
   }
   const client = createClient(createTransport(access));
   try {
-    await deploy(client, inputs, inputs.namespace ?? access.namespace ?? 'default', host);
+    const namespace = inputs.namespace ?? access.namespace ?? 'default';
+    if (inputs.action === 'deploy') await deploy(client, inputs, namespace, host);
+    else await decide(client, inputs, namespace, host);
   } finally {
     await client.close();
   }

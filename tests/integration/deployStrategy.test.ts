@@ -180,6 +180,36 @@ describe('DeployToAks in stages', function () {
     });
   });
 
+  describe('held for its promotion', () => {
+    const decide = (action: string): Promise<Run> => deploy('2', { action });
+
+    it('shows no user the new version before it is promoted, which may be repeated', async () => {
+      const inputs = { strategy: 'blueGreen', holdForPromotion: 'true' };
+      const { result, seen } = await whileUsersAsk(url, () => deploy('2', inputs));
+      assert.equal(succeeded(result).said.outputs.get('held'), 'true');
+      const again = succeeded(await deploy('2', inputs));
+      assert.match(again.log, /is held \(verified\); what it replaces is still known/);
+      assert.deepEqual([...seen.answers.keys()], ['v1']);
+      const promoted = await whileUsersAsk(url, () => decide('promote'));
+      assert.equal(succeeded(promoted.result).said.outputs.get('changed'), 'true');
+      await usersGet(url, 'v2');
+      assert.deepEqual([...seen.failures, ...promoted.seen.failures], []);
+      assert.match(succeeded(await decide('promote')).log, /Nothing to do: the release was promoted by/);
+      assert.equal((await decide('reject')).error?.code, 'NOTHING_HELD');
+    });
+
+    it('is taken back when it is rejected, which may be repeated', async () => {
+      const inputs = { strategy: 'canary', canaryDuration: '1', holdForPromotion: 'true' };
+      assert.equal(succeeded(await deploy('2', inputs)).said.outputs.get('held'), 'true');
+      const { result, seen } = await whileUsersAsk(url, () => decide('reject'));
+      assert.equal(succeeded(result).said.outputs.get('rolledBack'), 'true');
+      await usersGet(url, 'v1');
+      assert.deepEqual(seen.failures, []);
+      assert.match(succeeded(await decide('reject')).log, /Nothing to do: the release was rejected by/);
+      assert.equal((await decide('promote')).error?.code, 'NOTHING_HELD');
+    });
+  });
+
   describe('a canary', () => {
     it('serves a part of the users for its time, then the rollout goes on', async () => {
       const inputs = { strategy: 'canary', canaryPercent: '50', canaryDuration: '3' };
