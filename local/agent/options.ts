@@ -1,3 +1,4 @@
+import type { AgentNetwork } from '../../src/host/network.ts';
 import type { CancelTimes } from './process.ts';
 import type { Screen } from './report/console.ts';
 import type { Printer } from './report/printer.ts';
@@ -41,6 +42,8 @@ export interface PipelineOptions {
   readonly environment?: NodeJS.ProcessEnv;
   /** Azure DevOps itself, as tasks see it. Default: an address where nothing answers, and a random token. */
   readonly system?: Partial<SystemConnection>;
+  /** Proxy and certificates that the agent was configured with. */
+  readonly network?: AgentNetwork;
   readonly cancelTimes?: CancelTimes;
   /** Milliseconds before retry n (from 0). Default: the agent's, (n + 1)² seconds. */
   readonly retryDelayMs?: (retry: number) => number;

@@ -95,8 +95,15 @@ async function startBackend(
   });
 }
 
-/** Starts the registry; the pipeline's application may do everything until `settings` say otherwise. */
-export async function startAcr(context: LocalContext, local: LocalIdentity): Promise<LocalAcr> {
+/**
+ * Starts the registry; the pipeline's application may do everything until `settings` say otherwise. With `publicUrl`
+ * that is its login server, at which only a proxy finds it.
+ */
+export async function startAcr(
+  context: LocalContext,
+  local: LocalIdentity,
+  publicUrl?: string,
+): Promise<LocalAcr> {
   const settings: AcrSettings = {
     grants: [{ objectId: local.application.objectId, repository: '*', actions: ['pull', 'push', 'delete'] }],
     lifeSeconds: 3600,
@@ -107,8 +114,9 @@ export async function startAcr(context: LocalContext, local: LocalIdentity): Pro
   const port = await freePort();
   let loginServer = '';
   const tokens = await createAcrTokenService(local.entra, settings, () => new URL(loginServer).host);
-  const front = await startServer(tokens.answer, await local.authority.issue(), passTo(port));
-  loginServer = front.url;
+  const names = publicUrl === undefined ? [] : [new URL(publicUrl).hostname];
+  const front = await startServer(tokens.answer, await local.authority.issue(...names), passTo(port));
+  loginServer = publicUrl ?? front.url;
   await startBackend(context, port, loginServer, tokens.keys).catch(async (error: unknown) => {
     await front.close();
     throw error;

@@ -35,6 +35,7 @@ async function readText(request: IncomingMessage): Promise<string> {
   return Buffer.concat(parts).toString('utf8');
 }
 
+/** `base` says the scheme; the host is the one that was asked for, as behind a proxy that knows other names. */
 async function asked(request: IncomingMessage, base: string): Promise<Asked> {
   const text = await readText(request);
   const headers = Object.fromEntries(
@@ -46,7 +47,9 @@ async function asked(request: IncomingMessage, base: string): Promise<Asked> {
   return {
     method: request.method ?? 'GET',
     // Not by two arguments: a path of two slashes would be taken for a host.
-    url: new URL(base + (request.url ?? '/')),
+    url: new URL(
+      `${new URL(base).protocol}//${request.headers.host ?? new URL(base).host}${request.url ?? '/'}`,
+    ),
     headers,
     text,
     form: new URLSearchParams(text),

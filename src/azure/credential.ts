@@ -1,4 +1,5 @@
 import type { TokenCredential } from '@azure/identity';
+import { sdkClient } from '../http/network/sdkClient.ts';
 import type { AzureConnection, WorkloadIdentity } from './connection.ts';
 import { explainSignIn } from './failure.ts';
 import { hiddenReason } from './hiddenReason.ts';
@@ -19,6 +20,7 @@ function optionsFor(connection: AzureConnection, network: Network) {
     // MSAL asks the public sign-in service whether it knows the authority; it knows none of a private cloud.
     disableInstanceDiscovery: !connection.cloud.authorityIsKnown,
     userAgentOptions: { userAgentPrefix: 'model-delivery' },
+    ...sdkClient(),
     ...(ca === undefined ? {} : { tlsOptions: { ca } }),
   };
 }

@@ -1,4 +1,5 @@
-import { Agent, request as send } from 'undici';
+import { request as send } from 'undici';
+import { createDispatcher } from '../http/network/routed.ts';
 import { isTemporaryNetworkError, isTemporaryStatus, parseRetryAfter, retry } from '../http/retry.ts';
 import { type Network, trustedAuthorities } from './signIn.ts';
 
@@ -38,7 +39,7 @@ function afterMs(error: unknown): number | undefined {
 /** A sender for Azure's small services (OIDC, resource manager, registry tokens); throws what the socket threw. */
 export function createSend(network: Network): SendAzure {
   const ca = trustedAuthorities(network);
-  const dispatcher = ca === undefined ? undefined : new Agent({ connect: { ca } });
+  const dispatcher = ca === undefined ? undefined : createDispatcher({ connect: { ca } });
 
   const attempt = async (request: AzureRequest, signal: AbortSignal): Promise<AzureAnswer> => {
     const response = await send(request.url, {

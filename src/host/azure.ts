@@ -4,8 +4,12 @@ import { join } from 'node:path';
 import internal from 'azure-pipelines-task-lib/internal.js';
 import * as tl from 'azure-pipelines-task-lib/task.js';
 import { DeliveryError, explain } from '../errors.ts';
+import { explainNetwork } from '../http/network/explain.ts';
+import { installNetwork, type Network } from '../http/network/network.ts';
 import type { Host, Log, PipelineIdentity, ServiceConnection } from './host.ts';
+import { type AgentNetwork, agentNetwork, childNetwork } from './network.ts';
 import { neutralise } from './neutralise.ts';
+import { secretForms } from './secretForms.ts';
 
 const log: Log = {
   info: (text) => process.stdout.write(neutralise(text) + '\n'),
@@ -63,9 +67,38 @@ function readPipelineIdentity(): PipelineIdentity | undefined {
   return { accessToken, ...(oidcRequestUri ? { oidcRequestUri } : {}) };
 }
 
-/** The agent masks line by line and refuses a secret of several lines. */
 function registerSecret(value: string): void {
-  for (const line of value.split(/\r?\n/)) if (line.trim().length >= 4) tl.setSecret(line);
+  for (const form of secretForms(value)) tl.setSecret(form);
+}
+
+/** https://github.com/microsoft/azure-pipelines-task-lib/blob/master/node/docs/proxy.md and cert.md */
+function readNetwork(): AgentNetwork {
+  const proxy = tl.getHttpProxyConfiguration();
+  const certificates = tl.getHttpCertConfiguration();
+  for (const secret of [proxy?.proxyPassword, certificates?.passphrase]) if (secret) registerSecret(secret);
+  const { caFile, certFile, keyFile, passphrase } = certificates ?? {};
+  return {
+    ...(proxy?.proxyUrl
+      ? {
+          proxy: {
+            url: proxy.proxyUrl,
+            username: proxy.proxyUsername ?? '',
+            password: proxy.proxyPassword ?? '',
+            bypass: proxy.proxyBypassHosts ?? [],
+          },
+        }
+      : {}),
+    ...(caFile ? { caFile } : {}),
+    ...(certFile
+      ? {
+          clientCertificate: {
+            certFile,
+            ...(keyFile ? { keyFile } : {}),
+            ...(passphrase ? { passphrase } : {}),
+          },
+        }
+      : {}),
+  };
 }
 
 /** Aborts when the agent cancels: it sends SIGINT, then SIGTERM, and kills seconds later. */
@@ -102,15 +135,20 @@ function publishResults(title: string, file: string): string {
   return file;
 }
 
-function createHost(): Host {
+/** Folder for what this process leaves to the agent or to its children. */
+function ownFolder(): string {
+  return join(tl.getVariable('Agent.TempDirectory') ?? process.cwd(), `model-delivery-${process.pid}`);
+}
+
+function createHost(environment: Host['environment']): Host {
   const temporaryFolder = tl.getVariable('Agent.TempDirectory') ?? process.cwd();
-  const documents = join(temporaryFolder, `model-delivery-${process.pid}`);
+  const documents = ownFolder();
   return {
     log,
     cancelled: cancellation(),
     temporaryFolder,
     workingFolder: tl.getVariable('System.DefaultWorkingDirectory') ?? process.cwd(),
-    environment: process.env,
+    environment,
     input: readInput,
     variable: (name) => tl.getVariable(name) || undefined,
     connection: readConnection,
@@ -124,16 +162,36 @@ function createHost(): Host {
   };
 }
 
-/** Runs a task to its one result: success, or failure with the error explained. */
-export async function runTask(run: (host: Host) => Promise<void>): Promise<void> {
-  const host = createHost();
+/** The task within the network that the agent prescribes, its children too. */
+async function runWithin(
+  network: Network,
+  agent: AgentNetwork,
+  run: (host: Host) => Promise<void>,
+): Promise<void> {
+  const { env } = process;
+  const options = { folder: ownFolder(), environment: env, secret: registerSecret };
+  const children = await childNetwork(agent, network, options);
+  const host = createHost({ ...env, ...children.environment });
   try {
     await run(host);
+  } catch (error) {
+    throw host.cancelled.aborted ? host.cancelled.reason : await explainNetwork(error, network);
+  } finally {
+    children.close();
+  }
+}
+
+/** Runs a task to its one result: success, or failure with the error explained. */
+export async function runTask(run: (host: Host) => Promise<void>): Promise<void> {
+  try {
+    const agent = readNetwork();
+    const network = agentNetwork(agent, process.env);
+    installNetwork(network);
+    await runWithin(network, agent, run);
     tl.setResult(tl.TaskResult.Succeeded, '');
   } catch (error) {
-    const reason = host.cancelled.aborted ? host.cancelled.reason : error;
     tl.debug(neutralise(error instanceof Error ? (error.stack ?? '') : ''));
-    tl.setResult(tl.TaskResult.Failed, neutralise(explain(reason)));
+    tl.setResult(tl.TaskResult.Failed, neutralise(explain(error)));
   }
   // Sockets kept alive by a client must not hold the agent's step open; what was written must arrive, though,
   // and pipes are asynchronous on Windows.

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Agent, type Dispatcher, request } from 'undici';
+import { type Dispatcher, request } from 'undici';
 import { DeliveryError } from '../errors.ts';
 import type { Log } from '../host/host.ts';
+import { createDispatcher } from '../http/network/routed.ts';
 
 export interface ProbeOptions {
   /**
@@ -56,7 +57,7 @@ async function ask(url: string, dispatcher: Dispatcher, signal: AbortSignal): Pr
  */
 export async function probe(url: string, options: ProbeOptions): Promise<string> {
   // A connection of its own for each request: one that is kept would stay with the pod it met first.
-  const dispatcher = new Agent({ pipelining: 0, connect: { timeout: answerMs } });
+  const dispatcher = createDispatcher({ pipelining: 0, connect: { timeout: answerMs } });
   const endsAt = performance.now() + options.timeoutMs;
   let said = '';
   let good = 0;

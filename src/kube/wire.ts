@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
-import { Agent, type Dispatcher, ProxyAgent } from 'undici';
+import { type Dispatcher, ProxyAgent } from 'undici';
+import { createDispatcher } from '../http/network/routed.ts';
 import type { ClusterAccess } from './access.ts';
 
 /** One HTTP request to the API server. */
@@ -33,7 +34,7 @@ function dispatcherFor(access: ClusterAccess): Dispatcher {
     ...(access.tlsServerName === undefined ? {} : { servername: access.tlsServerName }),
   };
   if (access.proxyUrl !== undefined) return new ProxyAgent({ uri: access.proxyUrl, requestTls: tls });
-  return new Agent({ connect: { ...tls, timeout: 10_000 }, pipelining: 1 });
+  return createDispatcher({ connect: { ...tls, timeout: 10_000 }, pipelining: 1 });
 }
 
 /** Connections by this access; the first is made by the first request. */

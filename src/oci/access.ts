@@ -19,7 +19,10 @@ export interface RegistryClientOptions extends TransportOptions {
 export function createAccess(options: RegistryClientOptions): Access {
   const transport = createTransport(options);
   const registryUrl = transport.origin.origin;
-  const user = options.credentials === undefined ? {} : { username: options.credentials.username };
+  const user = {
+    hasIdentity: options.fetchToken !== undefined,
+    ...(options.credentials === undefined ? {} : { username: options.credentials.username }),
+  };
   return {
     transport,
     async explained(action, work) {

@@ -76,8 +76,10 @@ export interface FailedAction {
   readonly registryUrl: string;
   /** For example `read the tags of app`. */
   readonly action: string;
-  /** Whether credentials were at hand; undefined user means anonymous. */
+  /** Undefined without user and password. */
   readonly username?: string;
+  /** Whether an identity signed in, by tokens instead of a password. */
+  readonly hasIdentity?: boolean;
 }
 
 function errorCode(error: unknown): string {
@@ -124,21 +126,32 @@ function networkFailure(error: unknown, failed: FailedAction): DeliveryError {
   });
 }
 
+function whoOf({ username, hasIdentity }: FailedAction): string {
+  if (hasIdentity === true) return 'the identity of the Azure service connection';
+  return username === undefined ? 'an anonymous reader' : `user '${username}'`;
+}
+
+function unauthorised(failed: FailedAction): Verdict {
+  const anonymous =
+    'Give credentials by a Docker registry service connection; some registries answer so for unknown names too.';
+  const byPassword =
+    'Check user name and password (or token, and whether it expired) in the service connection.';
+  const byIdentity =
+    "Its token was given and then refused: check that the identity still has its role (AcrPull, AcrPush), the agent's clock, and that the login server is this registry's own.";
+  const withoutIdentity = failed.username === undefined ? anonymous : byPassword;
+  return {
+    code: 'REGISTRY_UNAUTHORIZED',
+    message: `The registry ${failed.registryUrl} did not accept ${whoOf(failed)} to ${failed.action}.`,
+    remedy: failed.hasIdentity === true ? byIdentity : withoutIdentity,
+  };
+}
+
 function verdictOf(refusal: RegistryRefusal, failed: FailedAction): Verdict {
   const exact = exactVerdict(refusal, failed);
   if (exact !== undefined) return exact;
-  const { registryUrl, action, username } = failed;
-  const who = username === undefined ? 'an anonymous reader' : `user '${username}'`;
-  if (refusal.status === 401) {
-    return {
-      code: 'REGISTRY_UNAUTHORIZED',
-      message: `The registry ${registryUrl} did not accept ${who} to ${action}.`,
-      remedy:
-        username === undefined
-          ? 'Give credentials by a Docker registry service connection; some registries answer so for unknown names too.'
-          : 'Check user name and password (or token, and whether it expired) in the service connection.',
-    };
-  }
+  const { registryUrl, action } = failed;
+  const who = whoOf(failed);
+  if (refusal.status === 401) return unauthorised(failed);
   if (refusal.status === 403) {
     return {
       code: 'REGISTRY_FORBIDDEN',

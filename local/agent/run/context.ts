@@ -1,3 +1,4 @@
+import type { AgentNetwork } from '../../../src/host/network.ts';
 import type { ArtifactStore } from '../artifacts.ts';
 import type { Connection } from '../connections.ts';
 import type { CancelTimes } from '../process.ts';
@@ -38,6 +39,7 @@ export interface RunContext {
   readonly machine: Readonly<Record<string, string>>;
   readonly node: { readonly path: string; readonly major: number };
   readonly system: SystemConnection;
+  readonly network: AgentNetwork;
   readonly given: readonly GivenVariable[];
   readonly connections: readonly Connection[];
   readonly catalog: TaskCatalog;

@@ -59,7 +59,8 @@ function givenVariables(options: PipelineOptions): GivenVariable[] {
 function systemConnection(options: PipelineOptions, masker: SecretMasker): SystemConnection {
   const accessToken = options.system?.accessToken ?? randomBytes(32).toString('base64url');
   masker.add(accessToken);
-  return { url: options.system?.url ?? 'https://azure-devops.invalid/local/', accessToken };
+  const { url = 'https://azure-devops.invalid/local/', oidcRequestUri } = options.system ?? {};
+  return { url, accessToken, ...(oidcRequestUri === undefined ? {} : { oidcRequestUri }) };
 }
 
 interface Ground {
@@ -167,6 +168,7 @@ async function prepareIn(ground: Ground, options: PipelineOptions): Promise<RunC
     machine: machineEnvironment(environment),
     node: nodeOf(options.node ?? process.execPath),
     system: systemConnection(options, masker),
+    network: options.network ?? {},
     given,
     connections,
     catalog: createCatalog([options.vsix ?? []].flat(), join(work, '_tasks'), builtInLabels),

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { basename } from 'node:path';
+import type { AgentNetwork } from '../../../src/host/network.ts';
 import type { Variables } from '../variables.ts';
 import type { Job, Stage } from '../yaml/model.ts';
 import type { JobFolders, RunContext } from './context.ts';
@@ -88,7 +89,9 @@ function systemVariables(
     'System.JobDisplayName': job.displayName,
     'System.JobId': projectId,
     'System.JobName': job.name,
-    'System.OidcRequestUri': `${run.system.url}${projectId}/_apis/distributedtask/hubs/build/plans/${projectId}/jobs/${projectId}/oidctoken`,
+    'System.OidcRequestUri':
+      run.system.oidcRequestUri ??
+      `${run.system.url}${projectId}/_apis/distributedtask/hubs/build/plans/${projectId}/jobs/${projectId}/oidctoken`,
     'System.PhaseAttempt': '1',
     'System.PhaseDisplayName': job.displayName,
     'System.PhaseName': job.name,
@@ -112,6 +115,24 @@ function environmentVariables(job: Job): Record<string, string> {
   return { 'Environment.Name': job.environment, 'Environment.Id': '1', 'Strategy.Name': 'runOnce' };
 }
 
+/** What `config --proxyurl … --sslcacert …` set. https://learn.microsoft.com/azure/devops/pipelines/agents/proxy */
+function setNetwork(variables: Variables, { proxy, caFile, clientCertificate }: AgentNetwork): void {
+  const shown: Readonly<Record<string, string | undefined>> = {
+    'Agent.ProxyUrl': proxy?.url,
+    'Agent.ProxyUsername': proxy?.username,
+    'Agent.ProxyBypassList': proxy && JSON.stringify(proxy.bypass),
+    'Agent.CAInfo': caFile,
+    'Agent.ClientCert': clientCertificate?.certFile,
+    'Agent.ClientCertKey': clientCertificate?.keyFile,
+  };
+  const secret = {
+    'Agent.ProxyPassword': proxy?.password,
+    'Agent.ClientCertPassword': clientCertificate?.passphrase,
+  };
+  for (const [name, value] of Object.entries(shown)) if (value) variables.set(name, value);
+  for (const [name, value] of Object.entries(secret)) if (value) variables.set(name, value, { secret: true });
+}
+
 /** The predefined variables of a job. Source: Azure Pipelines docs, "Use predefined variables". */
 export function setPredefined(
   variables: Variables,
@@ -128,6 +149,7 @@ export function setPredefined(
     ...pipelineResourceVariables(run),
   };
   for (const [name, value] of Object.entries(predefined)) variables.set(name, value);
+  setNetwork(variables, run.network);
   variables.set('System.AccessToken', run.system.accessToken, { secret: true });
 }
 

@@ -5,6 +5,8 @@ import { environmentName, type Variable } from '../variables.ts';
 export interface SystemConnection {
   readonly url: string;
   readonly accessToken: string;
+  /** Where tasks ask for OIDC tokens; below `url` when absent. */
+  readonly oidcRequestUri?: string;
 }
 
 function endpointVariables(

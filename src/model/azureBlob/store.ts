@@ -1,10 +1,4 @@
-import {
-  AnonymousCredential,
-  type BlobItem,
-  BlobServiceClient,
-  type ContainerClient,
-  StorageSharedKeyCredential,
-} from '@azure/storage-blob';
+import type { BlobItem, BlobServiceClient, ContainerClient } from '@azure/storage-blob';
 import { DeliveryError } from '../../errors.ts';
 import { nearest } from '../../report/nearest.ts';
 import {
@@ -18,26 +12,10 @@ import { bodyOf } from '../storeFailure.ts';
 import { createDirectRequests, quoted } from './direct.ts';
 import { explainedError, serviceCode } from './errors.ts';
 import type { AzureBlobLocation } from './location.ts';
+import { serviceClient } from './service.ts';
 
 /** As many container names as the "did you mean" looks through. */
 const containersLookedAt = 5000;
-
-function serviceClient(location: AzureBlobLocation, maxTries: number): BlobServiceClient {
-  const { credential, endpoint } = location;
-  const options = { retryOptions: { maxTries, retryDelayInMs: 500, maxRetryDelayInMs: 8000 } };
-  switch (credential.kind) {
-    case 'accountKey': {
-      const key = new StorageSharedKeyCredential(credential.account, credential.key);
-      return new BlobServiceClient(endpoint, key, options);
-    }
-    case 'sas':
-      return new BlobServiceClient(`${endpoint}?${credential.token}`, new AnonymousCredential(), options);
-    case 'identity':
-      return new BlobServiceClient(endpoint, credential.identity, options);
-    case 'anonymous':
-      return new BlobServiceClient(endpoint, new AnonymousCredential(), options);
-  }
-}
 
 /** Folders appear as empty blobs where the account has a hierarchical namespace, or a tool made them. */
 function isFolderMarker(blob: BlobItem): boolean {

@@ -1,14 +1,23 @@
+import http from 'node:http';
+import https from 'node:https';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { installedNetwork } from '../../http/network/network.ts';
 import type { S3Location } from './location.ts';
 
 /** Idle and connection limits in milliseconds; who reads watches for silence itself. */
 const timeouts = { connectionTimeout: 15_000, requestTimeout: 60_000 };
 
+/** The SDK makes agents of its own unless it is given some; the process's own know proxies and authorities. */
+function usualHandler(): NonNullable<S3ClientConfig['requestHandler']> {
+  if (installedNetwork() === undefined) return timeouts;
+  return { ...timeouts, httpAgent: http.globalAgent, httpsAgent: https.globalAgent };
+}
+
 /** A client of the SDK; `attempts` 1 leaves repeating to the caller. */
 export function s3Client(
   location: S3Location,
   attempts: number,
-  requestHandler: S3ClientConfig['requestHandler'] = timeouts,
+  requestHandler: NonNullable<S3ClientConfig['requestHandler']> = usualHandler(),
 ): S3Client {
   const { region, endpoint, addressing, credentials } = location;
   return new S3Client({

@@ -2,6 +2,7 @@ import { DeliveryError } from '../../errors.ts';
 import { createDirectClient } from '../../http/direct/client.ts';
 import { UnsuitableAnswer } from '../../http/direct/connection.ts';
 import type { AnswerHead } from '../../http/direct/head.ts';
+import { installedNetwork } from '../../http/network/network.ts';
 import { isTemporaryStatus, parseRetryAfter } from '../../http/retry.ts';
 import {
   type DirectRead,
@@ -71,13 +72,15 @@ function explained(error: unknown, file: PinnedFile): unknown {
 
 /** Direct reading for one transfer; close it when the transfer has ended. */
 export function openLane(store: ModelStore, stallMs: number): DirectLane {
-  const client = createDirectClient({ stallMs });
+  const network = installedNetwork();
+  const client = createDirectClient({ stallMs, tls: network?.trust ?? {} });
   // A server that redirects, packs or divides its answers does so for each: it is not tried again.
   let suits = store.direct !== undefined;
   return {
     async read(file, part, take) {
       const request = suits ? await store.direct?.(file, part) : undefined;
-      if (request === undefined) return false;
+      // Through a proxy's tunnel nothing is gained by reading past the store's client.
+      if (request === undefined || network?.proxyFor(new URL(request.url)) !== undefined) return false;
       const wants = (head: AnswerHead, length: number) => isAsked(head, length, file, part, request.etag);
       try {
         await client.get(request, { wants, body: take }, part.signal);
