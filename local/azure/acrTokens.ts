@@ -31,6 +31,9 @@ export interface AcrTokenService {
   answer(request: Asked): Promise<Answer>;
 }
 
+/** The user that a refresh token is the password of. */
+const refreshTokenUser = '00000000-0000-0000-0000-000000000000';
+
 /** What distribution's registry expects in `iss`. */
 export const acrIssuer = 'Azure Container Registry';
 
@@ -102,6 +105,21 @@ export async function createAcrTokenService(
     return { status: 200, json: { access_token: await signer.sign(claims, settings.lifeSeconds) } };
   };
 
+  /** Docker's own way (https://distribution.github.io/distribution/spec/auth/token/): a refresh token is the password. */
+  const byPassword = async (request: Asked): Promise<Answer> => {
+    const pair = /^Basic (.+)$/.exec(request.headers['authorization'] ?? '')?.[1] ?? '';
+    const [user = '', ...password] = Buffer.from(pair, 'base64').toString('utf8').split(':');
+    if (user !== refreshTokenUser) return unauthorized();
+    const { searchParams } = request.url;
+    const form = new URLSearchParams({
+      grant_type: 'refresh_token',
+      service: searchParams.get('service') ?? '',
+      scope: searchParams.getAll('scope').join(' '),
+      refresh_token: password.join(':'),
+    });
+    return await token(form);
+  };
+
   return {
     keys: signer.keys,
     async answer(request) {
@@ -111,6 +129,7 @@ export async function createAcrTokenService(
       }
       if (path === 'POST /oauth2/exchange') return await exchange(request.form);
       if (path === 'POST /oauth2/token') return await token(request.form);
+      if (path === 'GET /oauth2/token') return await byPassword(request);
       return refused(404, 'NOT_FOUND', path);
     },
   };

@@ -35,7 +35,8 @@ async function tryCreate(file: string, holder: Holder): Promise<boolean> {
   }
 }
 
-function lives(pid: number): boolean {
+/** Whether this machine has a process of this number. */
+export function lives(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

@@ -1,5 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { DeliveryError } from '../errors.ts';
+import { bodyOf } from './body.ts';
+import { type Condition, conditionProblem, conditionProblems } from './conditions.ts';
+import { invalid, isRecord, readDocument } from './document.ts';
 
 /** One request with the answer that is expected of it. */
 export interface GoldenCase {
@@ -12,6 +15,8 @@ export interface GoldenCase {
   readonly status: number;
   /** Every field named here must be in the answer; undefined when only the status matters. */
   readonly expected: unknown;
+  /** What must hold for single values of the answer. */
+  readonly conditions?: readonly Condition[];
 }
 
 /** Requests whose answers are known. */
@@ -19,35 +24,6 @@ export interface GoldenFile {
   /** Largest difference between two numbers that still count as equal. */
   readonly tolerance: number;
   readonly cases: readonly GoldenCase[];
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function invalid(file: string, problem: string, cause?: unknown): DeliveryError {
-  return new DeliveryError({
-    code: 'GOLDEN_FILE_INVALID',
-    side: 'input',
-    message: `The file of golden predictions '${file}' cannot be used: ${problem}.`,
-    remedy: "See docs/deploy-to-aks.md, 'Golden predictions', for its form.",
-    cause,
-  });
-}
-
-function bodyOf(request: Record<string, unknown>): Pick<GoldenCase, 'body' | 'contentType'> {
-  if (request['json'] !== undefined) {
-    return { body: Buffer.from(JSON.stringify(request['json'])), contentType: 'application/json' };
-  }
-  const contentType = typeof request['contentType'] === 'string' ? request['contentType'] : undefined;
-  const base64 = request['bodyBase64'];
-  const text = request['text'];
-  if (typeof base64 === 'string') {
-    return { body: Buffer.from(base64, 'base64'), contentType: contentType ?? 'application/octet-stream' };
-  }
-  return typeof text === 'string'
-    ? { body: Buffer.from(text), contentType: contentType ?? 'text/plain' }
-    : {};
 }
 
 /** Answers may be written by model version; a version without answers proves nothing. */
@@ -66,6 +42,16 @@ function expectedOf(
     remedy:
       'Add the answers of the new version once they are approved: an unproven model is not put into production.',
   });
+}
+
+function conditionsOf(file: string, written: unknown, index: number): Pick<GoldenCase, 'conditions'> {
+  if (written === undefined) return {};
+  if (!Array.isArray(written)) throw invalid(file, `cases[${index}].conditions is no list`);
+  for (const [place, one] of written.entries()) {
+    const problem = conditionProblem(one);
+    if (problem !== undefined) throw invalid(file, `cases[${index}].conditions[${place}]: ${problem}`);
+  }
+  return { conditions: written as readonly Condition[] };
 }
 
 function toCase(
@@ -87,21 +73,19 @@ function toCase(
     name: String(name),
     method: method.toUpperCase(),
     path,
-    ...bodyOf(request),
+    ...bodyOf(file, request),
     status,
     expected: expectedOf(file, document, value['expected'], version),
+    ...conditionsOf(file, value['conditions'], index),
   };
 }
 
-/** Reads the text of a golden file for this model version. Throws GOLDEN_FILE_INVALID or GOLDEN_INCONCLUSIVE. */
+/**
+ * Reads the text of a golden file, JSON or YAML, for this model version; bodies in files of their own are looked for
+ * from its folder. Throws GOLDEN_FILE_INVALID or GOLDEN_INCONCLUSIVE.
+ */
 export function parseGolden(file: string, text: string, version: string | undefined): GoldenFile {
-  let document: unknown;
-  try {
-    document = JSON.parse(text);
-  } catch (cause) {
-    throw invalid(file, 'it is no JSON', cause);
-  }
-  if (!isRecord(document)) throw invalid(file, 'it is no JSON object');
+  const document = readDocument(file, text);
   const { cases } = document;
   if (!Array.isArray(cases) || cases.length === 0) throw invalid(file, "it has no 'cases'");
   const tolerance = document['tolerance'] ?? document['scoreTolerance'] ?? 0;
@@ -160,5 +144,9 @@ export function judge(
     const body = shown(answer.body.slice(0, 200).trim());
     return [`status ${answer.status}, expected ${golden.status}: ${body}`];
   }
-  return golden.expected === undefined ? [] : differences(golden.expected, parsed(answer.body), tolerance);
+  const document = parsed(answer.body);
+  return [
+    ...(golden.expected === undefined ? [] : differences(golden.expected, document, tolerance)),
+    ...(golden.conditions ?? []).flatMap((one) => conditionProblems(one, document, tolerance, differences)),
+  ];
 }

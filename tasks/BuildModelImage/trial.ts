@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { DeliveryError } from '../../src/errors.ts';
+import { goldenDigest } from '../../src/golden/body.ts';
 import { parseGolden } from '../../src/golden/golden.ts';
 import type { ImageTest } from '../../src/image/build.ts';
 import { engineAddress } from '../../src/image/docker/address.ts';
@@ -7,7 +8,6 @@ import { createTrialEngine, type EngineLogin, type TrialEngine } from '../../src
 import { checkTrial, junit, trialLines, trialTable } from '../../src/image/trial/results.ts';
 import { runTrial, type TrialReport } from '../../src/image/trial/trial.ts';
 import type { RegistryAccess } from '../../src/oci/connection.ts';
-import { digestOf } from '../../src/oci/documents.ts';
 import { formatSeconds } from '../../src/report/format.ts';
 import type { Run } from './builder.ts';
 import type { TestInput } from './testInput.ts';
@@ -74,7 +74,7 @@ export async function imageTest(run: Run, input: TestInput): Promise<ImageTest> 
   const engine = createTrialEngine(address, signal);
   const [text] = await Promise.all([readTestFile(input.file), checkEngine(engine)]);
   return {
-    key: digestOf(text),
+    key: goldenDigest(input.file, text),
     run: async (digest, model) => {
       const golden = parseGolden(input.file, text, model?.version);
       const image = `${client.host}/${inputs.repository}@${digest}`;

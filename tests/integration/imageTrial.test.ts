@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { XMLParser } from 'fast-xml-parser';
@@ -206,6 +207,33 @@ describe('The test of an image before it gets its tags', function () {
       await ended;
       assert.equal(await remains(repository), '');
       assert.deepEqual(await tagsOf(repository), []);
+    });
+  });
+
+  it('removes what a killed run has left in the engine, and leaves alone what another run still uses', async () => {
+    await withProject(async ({ folder, repository, build }) => {
+      const image = `left-by-a-kill-${randomBytes(4).toString('hex')}`;
+      await writeFile(join(folder, 'empty.tar'), Buffer.alloc(1024));
+      await docker('import', join(folder, 'empty.tar'), image);
+      const ended = spawnSync(process.execPath, ['--version']).pid;
+      const create = (pid: number): Promise<string> => {
+        const owner = { part: 'test', machine: hostname(), pid, until: 4e9, 'keep-image': pid !== ended };
+        const labels = Object.entries(owner).map(
+          ([name, value]) => `--label=dev.model-delivery.${name}=${value}`,
+        );
+        return docker('create', ...labels, image, '/none');
+      };
+      const [mine, left] = [await create(process.pid), await create(ended)];
+      try {
+        await build();
+        const ids = (await docker('ps', '--all', '--quiet', '--no-trunc')).split('\n');
+        assert.equal(ids.includes(left), false);
+        assert.equal(ids.includes(mine), true);
+      } finally {
+        await docker('rm', '--force', mine);
+      }
+      await docker('rmi', image);
+      assert.equal(await remains(repository), '');
     });
   });
 

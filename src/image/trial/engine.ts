@@ -20,6 +20,16 @@ export interface ContainerRequest {
   readonly image: string;
   /** The port that the application listens on. */
   readonly port: number;
+  /** What tells another run whose it is. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** A container of any run's test, as the engine lists it. */
+export interface TrialContainer {
+  readonly id: string;
+  /** The image that it was made of. */
+  readonly image: string;
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** The calls of the Docker Engine API that a trial run needs; engine 20.10 and newer. */
@@ -35,9 +45,13 @@ export interface TrialEngine {
   state(id: string, port: number): Promise<ContainerState>;
   /** The last lines of its output. */
   logs(id: string, lines: number): Promise<readonly string[]>;
+  /** Containers of tests, also those of other runs and those that have ended. */
+  list(): Promise<readonly TrialContainer[]>;
   removeContainer(id: string): Promise<void>;
   removeImage(image: string): Promise<void>;
 }
+
+const partLabel = 'dev.model-delivery.part';
 
 interface Inspected {
   readonly State: { readonly Running: boolean; readonly ExitCode: number };
@@ -98,12 +112,12 @@ export function createTrialEngine(address: EngineAddress, signal: AbortSignal): 
       }
       return undefined;
     },
-    async create({ name, image, port }) {
+    async create({ name, image, port, labels }) {
       const exposed = `${port}/tcp`;
       const body = JSON.stringify({
         Image: image,
         ExposedPorts: { [exposed]: {} },
-        Labels: { 'dev.model-delivery.part': 'test' },
+        Labels: { ...labels, [partLabel]: 'test' },
         HostConfig: {
           PortBindings: { [exposed]: [{ HostIp: host === '127.0.0.1' ? host : '', HostPort: '' }] },
         },
@@ -123,6 +137,13 @@ export function createTrialEngine(address: EngineAddress, signal: AbortSignal): 
       const query = new URLSearchParams({ stdout: '1', stderr: '1', tail: String(lines) }).toString();
       const response = await call('GET', `/containers/${id}/logs?${query}`);
       return logLines(Buffer.from(await response.body.arrayBuffer()));
+    },
+    async list() {
+      const filters = JSON.stringify({ label: [`${partLabel}=test`] });
+      const query = new URLSearchParams({ all: '1', filters }).toString();
+      type Listed = { readonly Id: string; readonly Image: string; readonly Labels: Record<string, string> };
+      const listed = await json<readonly Listed[]>(`/containers/json?${query}`);
+      return listed.map(({ Id, Image, Labels }) => ({ id: Id, image: Image, labels: Labels }));
     },
     async removeContainer(id) {
       await (await call('DELETE', `/containers/${id}?force=1&v=1`, { expect: 404 })).body.dump();

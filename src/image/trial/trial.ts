@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { DeliveryError } from '../../errors.ts';
 import type { GoldenFile } from '../../golden/golden.ts';
-import { askAll, type CaseResult } from './ask.ts';
+import { askAll, type CaseResult, longestAnswerSeconds } from './ask.ts';
 import type { EngineLogin, TrialEngine } from './engine.ts';
+import { ownerLabels, sweep } from './owner.ts';
 import { waitUntilReady } from './ready.ts';
 
 export interface TrialOptions {
@@ -43,6 +44,11 @@ async function obtain({ engine, image, login }: TrialOptions): Promise<void> {
   });
 }
 
+/** After this time no run still uses its container: it may have been waited for, and each request answered at the last moment. */
+function lifeSeconds({ timeoutSeconds, golden }: TrialOptions): number {
+  return timeoutSeconds + golden.cases.length * longestAnswerSeconds + 60;
+}
+
 async function runContainer(options: TrialOptions, id: string): Promise<TrialReport> {
   const { engine, port, golden, timeoutSeconds, signal } = options;
   const started = performance.now();
@@ -55,16 +61,19 @@ async function runContainer(options: TrialOptions, id: string): Promise<TrialRep
 
 /**
  * Pulls the image into an engine by its digest, starts it and sends it the golden requests. Container and image are
- * removed however it ends (an image that the engine had before stays). Throws TEST_IMAGE_NOT_PULLED, TEST_NOT_READY,
+ * removed however it ends (an image that the engine had before stays); those of a run that was killed, by the next
+ * run on this engine. Throws TEST_IMAGE_NOT_PULLED, TEST_NOT_READY,
  * TEST_CONTAINER_EXITED; answers that differ are in the report.
  */
 export async function runTrial(options: TrialOptions): Promise<TrialReport> {
   const { engine, image } = options;
+  await sweep(engine);
   const wasThere = await engine.has(image);
   const name = `model-delivery-test-${randomUUID()}`;
   try {
     await obtain(options);
-    await engine.create({ name, image, port: options.port });
+    const labels = ownerLabels(lifeSeconds(options), wasThere);
+    await engine.create({ name, image, port: options.port, labels });
     return await runContainer(options, name);
   } finally {
     const cleanup = options.cleanup();

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { DeliveryError } from '../../../src/errors.ts';
+import { goldenDigest } from '../../../src/golden/body.ts';
 import { differences, judge, parseGolden } from '../../../src/golden/golden.ts';
 import { differenceLines } from '../../../src/kube/difference.ts';
 import type { KubeObject } from '../../../src/kube/objects.ts';
 import { trialPod } from '../../../src/kube/trial.ts';
+import { withFolder } from '../../support/folder.ts';
 
 function code(work: () => unknown): string {
   try {
@@ -141,5 +144,83 @@ describe('A trial pod', () => {
     assert.match(pod.metadata.name, /^web-trial-[0-9a-f]{6}$/);
     assert.deepEqual(pod.metadata.labels, { 'model-delivery/trial': 'web' });
     assert.deepEqual(pod['spec'], { containers: [{ name: 'c', image: 'i' }], activeDeadlineSeconds: 180 });
+  });
+});
+
+describe('The conditions of a golden file', () => {
+  const answer = { scores: [0.51, 0.2], label: 'dockerfile', items: [{ id: 1 }, { id: 2 }] };
+  const problemsOf = (...conditions: readonly object[]): readonly string[] => {
+    const text = JSON.stringify({ tolerance: 0.02, cases: [{ request: { path: '/' }, conditions }] });
+    const { cases, tolerance } = parseGolden('g.json', text, undefined);
+    const [first] = cases;
+    assert.ok(first);
+    return judge(first, { status: 200, body: JSON.stringify(answer) }, tolerance);
+  };
+
+  it('are for the values that a JSON path selects, numbers within their tolerance', () => {
+    const met = [
+      { path: '$.scores[0]', equals: 0.5 },
+      { path: '$.scores[*]', atLeast: 0.2, atMost: 0.51 },
+      { path: '$.label', matches: '^docker' },
+      { path: '$.items[?@.id > 1]', count: 1 },
+      { path: '$.error', exists: false },
+      { path: '$..id', exists: true },
+    ];
+    assert.deepEqual(problemsOf(...met), []);
+    const unmet: readonly (readonly [object, RegExp])[] = [
+      [{ path: '$.scores[0]', equals: 0.5, tolerance: 0.001 }, /scores.*0\.51, expected 0\.5 ± 0\.001/],
+      [{ path: '$.scores[*]', atLeast: 0.3 }, /\[1\] is 0\.2, expected at least 0\.3/],
+      [{ path: '$.scores[*]', atMost: 0.3 }, /\[0\] is 0\.51, expected at most 0\.3/],
+      [{ path: '$.label', matches: '^x' }, /text that matches \^x/],
+      [{ path: '$.items[*]', count: 3 }, /selects 2, expected 3/],
+      [{ path: '$.label', exists: false }, /is there/],
+      [{ path: '$.none', equals: 1 }, /selects nothing/],
+    ];
+    for (const [condition, problem] of unmet) {
+      const found = problemsOf(condition);
+      assert.equal(found.length, 1);
+      assert.match(found[0] ?? '', problem);
+    }
+  });
+
+  it('are refused where they could never fail or be understood', () => {
+    for (const wrong of [{ path: 'scores' }, { path: '$.a' }, { equals: 1 }, { path: '$', equal: 1 }]) {
+      assert.equal(
+        code(() => problemsOf(wrong)),
+        'GOLDEN_FILE_INVALID',
+      );
+    }
+  });
+
+  it('may be written in YAML, with bodies in files beside it that count as part of it', async () => {
+    await withFolder(async (folder) => {
+      const file = join(folder, 'golden.yaml');
+      const text = [
+        'tolerance: 0.1',
+        'cases:',
+        '  - name: an image',
+        '    request: { method: POST, path: /score, file: image.png, contentType: image/png }',
+        '    status: 201',
+        '    conditions:',
+        "      - { path: '$.score', atLeast: 0.5 }",
+      ].join('\n');
+      await writeFile(join(folder, 'image.png'), 'pixels');
+      const [only] = parseGolden(file, text, undefined).cases;
+      assert.equal(Buffer.from(only?.body ?? []).toString(), 'pixels');
+      assert.deepEqual([only?.contentType, only?.status], ['image/png', 201]);
+      const before = goldenDigest(file, text);
+      assert.equal(goldenDigest(file, text), before);
+      await writeFile(join(folder, 'image.png'), 'others');
+      assert.notEqual(goldenDigest(file, text), before);
+      assert.equal(
+        code(() => parseGolden(file, 'cases: [unclosed', undefined)),
+        'GOLDEN_FILE_INVALID',
+      );
+      await rm(join(folder, 'image.png'));
+      assert.equal(
+        code(() => parseGolden(file, text, undefined)),
+        'GOLDEN_FILE_INVALID',
+      );
+    });
   });
 });
