@@ -1,17 +1,27 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import { type LocalAcr, startAcr } from '../../local/azure/acr.ts';
 import { audiences, type LocalIdentity, startIdentity } from '../../local/identity/index.ts';
 import type { LocalContext } from '../../local/lib/context.ts';
-import { createAcrTokens } from '../../src/azure/acr.ts';
+import { createAcrTokens, refreshTokenUser } from '../../src/azure/acr.ts';
 import { azureConnection } from '../../src/azure/connection.ts';
 import { createCredential } from '../../src/azure/credential.ts';
+import { engineAddress } from '../../src/image/docker/address.ts';
+import { createEngineClient } from '../../src/image/docker/client.ts';
+import { createDockerEngine } from '../../src/image/engines/docker.ts';
+import type { Logins } from '../../src/image/tool/logins.ts';
 import { createAuthorizer } from '../../src/oci/auth.ts';
 import { createRegistryClient, type RegistryClient } from '../../src/oci/client.ts';
+import { digestOf } from '../../src/oci/documents.ts';
+import { mediaTypes } from '../../src/oci/types.ts';
+import { withFolder } from '../support/folder.ts';
 import { azureServiceConnection, failureText, jobHost, networkOf } from '../support/identity.ts';
 import { withOwnServices } from '../support/ownServices.ts';
+import { services } from '../support/services.ts';
 
 interface Opened {
   /** The product's client, which may push to `team/app`. */
@@ -22,6 +32,8 @@ interface Opened {
   readonly secrets: readonly string[];
   /** Asks the registry as the product's client does; the status it ends with. */
   ask(method: 'GET' | 'POST', path: string, scope: string): Promise<number>;
+  /** What engines sign in with by themselves. */
+  password(): Promise<string>;
 }
 
 async function open(context: LocalContext, use: (opened: Opened) => Promise<void>): Promise<void> {
@@ -55,7 +67,8 @@ async function open(context: LocalContext, use: (opened: Opened) => Promise<void
       ...{ registryUrl: acr.url, fetchToken: tokens.fetchToken, pushTo: 'team/app', dispatcher },
       ...{ signal: host.cancelled, userAgent: 'test' },
     });
-    await use({ client, local, acr, warnings: said.warnings, secrets: said.secrets, ask });
+    const { warnings, secrets } = said;
+    await use({ client, local, acr, warnings, secrets, ask, password: tokens.refreshToken });
   } finally {
     await dispatcher.close();
     await acr.close();
@@ -63,6 +76,7 @@ async function open(context: LocalContext, use: (opened: Opened) => Promise<void
   }
 }
 
+const platform = { os: 'linux', architecture: 'amd64' };
 const push = 'repository:team/app:pull,push';
 const pull = 'repository:team/app:pull';
 const uploads = '/v2/team/app/blobs/uploads/';
@@ -156,4 +170,52 @@ describe('signing in to an Azure container registry', function () {
       acr.settings.admitsNetwork = false;
       assert.equal((await failureText(ask('POST', uploads, push))).code, 'REGISTRY_FIREWALL');
     }));
+
+  it('lets a Docker engine pull a private FROM by a password of the identity, and without it not', () =>
+    withAcr(({ client, acr, local, password }) =>
+      withFolder(async (folder) => {
+        const { host } = new URL(acr.url);
+        const layer = Buffer.alloc(1024);
+        const config = Buffer.from(
+          JSON.stringify({
+            ...platform,
+            config: { Labels: { from: 'private' } },
+            rootfs: { type: 'layers', diff_ids: [digestOf(layer)] },
+          }),
+        );
+        for (const content of [layer, config]) {
+          const open = async function* (offset: number) {
+            yield content.subarray(offset);
+          };
+          await client.pushBlob('team/app', { digest: digestOf(content), size: content.length, open });
+        }
+        const manifest = {
+          schemaVersion: 2,
+          mediaType: mediaTypes.manifest,
+          config: { mediaType: mediaTypes.config, digest: digestOf(config), size: config.length },
+          layers: [{ mediaType: mediaTypes.layer, digest: digestOf(layer), size: layer.length }],
+        };
+        const stored = { mediaType: mediaTypes.manifest, content: JSON.stringify(manifest) };
+        await client.putManifest('team/app', 'base', stored);
+        await writeFile(join(folder, 'Dockerfile'), `FROM ${host}/team/app:base\nCOPY Dockerfile /\n`);
+        const { docker } = await services('docker');
+        const signal = AbortSignal.timeout(60_000);
+        const build = (logins: Logins) =>
+          createDockerEngine({
+            ...{ dockerfile: join(folder, 'Dockerfile'), buildArguments: {}, workFolder: folder, platform },
+            engine: createEngineClient(engineAddress({ DOCKER_HOST: docker.socket }, 'linux'), signal),
+            cacheName: 'model-delivery-cache/identity',
+            logins: async () => logins,
+            readBase: async () => undefined,
+            onLine: () => undefined,
+            signal,
+          }).build();
+        await assert.rejects(build({}), { code: 'DOCKERFILE_FAILED' });
+        const login = { username: refreshTokenUser, password: await password() };
+        const built = await build({ [host]: login });
+        assert.equal(built.config.config?.Labels?.['from'], 'private');
+        assert.ok(acr.requests.some((line) => line.startsWith('GET /oauth2/token')));
+        assert.equal(local.devops.requests.length > 0, true);
+      }),
+    ));
 });
