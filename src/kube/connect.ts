@@ -1,9 +1,12 @@
+import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import type { ClusterName } from '../azure/cluster.ts';
 import { DeliveryError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { ClusterAccess } from './access.ts';
+import type { RunPlugin } from './execPlugin.ts';
 import { readKubeconfig } from './kubeconfig.ts';
 import { readServiceConnection } from './serviceConnection.ts';
 
@@ -25,6 +28,8 @@ export type ConnectionChoice =
       /** A file's path, or the content itself. */
       readonly kubeconfig: string;
       readonly context?: string;
+      /** Runs the programs that it signs in by. */
+      readonly allowPlugins: boolean;
     };
 
 /** A path is one line and holds no YAML mapping or JSON object. */
@@ -44,6 +49,25 @@ async function readFileOf(path: string): Promise<string> {
   });
 }
 
+const pluginMs = 120_000;
+const shownCharacters = 1000;
+
+function pluginRunner(host: Host): RunPlugin {
+  const run = promisify(execFile);
+  return async ([program, ...args], environment) => {
+    const signal = AbortSignal.any([host.cancelled, AbortSignal.timeout(pluginMs)]);
+    const env = { ...host.environment, ...environment };
+    try {
+      return (await run(program, args, { env, signal, windowsHide: true })).stdout;
+    } catch (error) {
+      host.cancelled.throwIfAborted();
+      // The error's own message quotes the whole command line, which may hold a secret.
+      const { code, stderr = '' } = error as { code?: string | number; stderr?: string };
+      throw new Error(stderr.trim().slice(-shownCharacters) || `it ended with ${code ?? 'a signal'}`);
+    }
+  };
+}
+
 /** The access that a connection without Azure gives. Throws KUBECONFIG_… and SERVICE_CONNECTION_… errors. */
 export async function connect(
   choice: Exclude<ConnectionChoice, AksChoice>,
@@ -60,5 +84,6 @@ export async function connect(
     folder: inline ? host.workingFolder : dirname(path),
     secret,
     ...(choice.context === undefined ? {} : { context: choice.context }),
+    ...(choice.allowPlugins ? { runPlugin: pluginRunner(host) } : {}),
   });
 }

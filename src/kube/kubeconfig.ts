@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import { DeliveryError } from '../errors.ts';
 import { nearest } from '../report/nearest.ts';
 import type { ClusterAccess } from './access.ts';
+import { pluginCredential, type RunPlugin } from './execPlugin.ts';
 
 /** A kubeconfig's text and what is needed to read it. */
 export interface KubeconfigSource {
@@ -14,6 +15,8 @@ export interface KubeconfigSource {
   readonly context?: string;
   /** Registers a secret for masking, before it can be printed. */
   readonly secret: (value: string) => void;
+  /** Runs exec plug-ins; without it their users are refused. */
+  readonly runPlugin?: RunPlugin;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -74,9 +77,9 @@ function refusePlugins(user: Fields, name: string): void {
   throw new DeliveryError({
     code: 'KUBECONFIG_PLUGIN',
     side: 'input',
-    message: `User '${name}' of the kubeconfig signs in by the plug-in '${plugin}'${command}, which the agent does not have.`,
+    message: `User '${name}' of the kubeconfig signs in by the plug-in '${plugin}'${command}, which is not run unless that is asked for.`,
     remedy:
-      'Use a kubeconfig with a token or client certificate: a service account of the cluster, or on AKS `az aks get-credentials --admin` where local accounts are allowed.',
+      "Use a kubeconfig with a token or client certificate, of a service account for example. An AKS cluster with Entra ID is entered by 'connectionType: azureResourceManager', without kubelogin. Where the agent has the plug-in and is signed in, 'allowExecPlugins: true' runs it.",
   });
 }
 
@@ -95,6 +98,20 @@ function tokenOf(user: Fields, source: KubeconfigSource): (() => Promise<string>
   };
 }
 
+async function byPlugin(
+  exec: Fields,
+  run: RunPlugin,
+  source: KubeconfigSource,
+): Promise<Pick<ClusterAccess, 'clientCertificate' | 'clientKey' | 'token'>> {
+  const credential = pluginCredential(exec, run, source.secret);
+  const { token, clientCertificate, clientKey } = await credential();
+  return {
+    ...(clientCertificate === undefined ? {} : { clientCertificate }),
+    ...(clientKey === undefined ? {} : { clientKey }),
+    ...(token === undefined ? {} : { token: async () => (await credential()).token ?? token }),
+  };
+}
+
 async function credentials(
   config: Fields,
   name: string | undefined,
@@ -102,6 +119,8 @@ async function credentials(
 ): Promise<Pick<ClusterAccess, 'clientCertificate' | 'clientKey' | 'token'>> {
   if (name === undefined) return {};
   const user = entry(config, 'users', name);
+  const { exec } = user;
+  if (isRecord(exec) && source.runPlugin !== undefined) return byPlugin(exec, source.runPlugin, source);
   refusePlugins(user, name);
   const clientCertificate = await dataOrFile(user, 'client-certificate', source.folder);
   const clientKey = await dataOrFile(user, 'client-key', source.folder);
@@ -144,7 +163,7 @@ function chosenContext(config: Fields, wanted: string | undefined): string {
 
 /**
  * Reads a kubeconfig's context into an access. Throws KUBECONFIG_INVALID, or KUBECONFIG_PLUGIN for a user that
- * signs in by an exec or auth-provider plug-in.
+ * signs in by a plug-in which is not to be run, or gives no credential.
  * Source: https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
  */
 export async function readKubeconfig(source: KubeconfigSource): Promise<ClusterAccess> {

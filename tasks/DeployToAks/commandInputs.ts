@@ -17,6 +17,7 @@ export const commandInputs: Readonly<Record<keyof typeof fields, 'honoured' | 'r
   privateClusterAccess: 'honoured',
   kubeconfig: 'honoured',
   kubeconfigContext: 'honoured',
+  allowExecPlugins: 'honoured',
   namespace: 'honoured',
   createNamespace: 'refused',
   manifests: 'honoured',

@@ -26,6 +26,7 @@ export const fields = {
   privateClusterAccess: choice(['auto', 'direct', 'runCommand'], 'auto'),
   kubeconfig: text(),
   kubeconfigContext: text(),
+  allowExecPlugins: flag(false),
   namespace: text(),
   createNamespace: flag(false),
   manifests: lines(),

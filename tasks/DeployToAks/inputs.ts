@@ -82,7 +82,8 @@ function readConnection(raw: Raw): ConnectionChoice {
   }
   const kubeconfig = required(raw.kubeconfig, 'kubeconfig', why);
   const context = raw.kubeconfigContext;
-  return { type: 'kubeconfig', kubeconfig, ...(context === undefined ? {} : { context }) };
+  const allowPlugins = raw.allowExecPlugins;
+  return { type: 'kubeconfig', kubeconfig, allowPlugins, ...(context === undefined ? {} : { context }) };
 }
 
 function tagFilter(source: string | undefined): RegExp | undefined {

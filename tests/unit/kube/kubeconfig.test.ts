@@ -3,9 +3,11 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { DeliveryError } from '../../../src/errors.ts';
+import { connect } from '../../../src/kube/connect.ts';
 import { readKubeconfig } from '../../../src/kube/kubeconfig.ts';
 import { readServiceConnection } from '../../../src/kube/serviceConnection.ts';
 import { withFolder } from '../../support/folder.ts';
+import { recordingHost } from '../../support/host.ts';
 
 function base64(text: string): string {
   return Buffer.from(text, 'utf8').toString('base64');
@@ -93,6 +95,52 @@ describe('A kubeconfig', () => {
   it('refuses exec plug-ins and names the command that the agent lacks', async () => {
     const user = { exec: { command: 'kubelogin', apiVersion: 'client.authentication.k8s.io/v1' } };
     await assert.rejects(read(kubeconfig(user)), hasCode('KUBECONFIG_PLUGIN', /kubelogin/));
+  });
+
+  it('runs an exec plug-in when that is asked for, again when its token ends, and keeps its tokens secret', async () => {
+    const script = `
+      const { spec } = JSON.parse(process.env.KUBERNETES_EXEC_INFO);
+      const token = [process.env.WHO, spec.interactive, process.hrtime.bigint()].join('-');
+      const expirationTimestamp = process.argv[1] === 'ends' ? new Date().toISOString() : undefined;
+      console.log(JSON.stringify({ kind: 'ExecCredential', status: { token, expirationTimestamp } }));`;
+    const signIn = async (mode: string) => {
+      const env = [{ name: 'WHO', value: 'token-of-me' }];
+      const exec = { command: process.execPath, args: ['-e', script, mode], env };
+      const inputs = { kubeconfig: kubeconfig({ exec }) };
+      const { host, said } = recordingHost({ workingFolder: '/' });
+      const access = await connect({ type: 'kubeconfig', ...inputs, allowPlugins: true }, host);
+      return { access, said };
+    };
+    const lasting = await signIn('lasts');
+    const token = await lasting.access.token?.();
+    assert.match(token ?? '', /^token-of-me-false-/);
+    assert.equal(await lasting.access.token?.(), token);
+    assert.deepEqual(lasting.said.secrets, [token]);
+    const ending = await signIn('ends');
+    assert.notEqual(await ending.access.token?.(), await ending.access.token?.());
+  });
+
+  it('tells why an exec plug-in gives no credential, without what it prints', async () => {
+    for (const [command, args, expected] of [
+      [process.execPath, ['-e', "console.log('secret text')"], /prints is no JSON/],
+      [
+        process.execPath,
+        ['-e', "console.error('please sign in'); process.exit(3)", 'secret text'],
+        /please sign in/,
+      ],
+      ['no-such-plugin', [], /'no-such-plugin' gives no credential: it ended with ENOENT/],
+    ] as const) {
+      const { host } = recordingHost({ workingFolder: '/' });
+      const content = kubeconfig({ exec: { command, args } });
+      await assert.rejects(
+        connect({ type: 'kubeconfig', kubeconfig: content, allowPlugins: true }, host),
+        (error: unknown) => {
+          assert.ok(error instanceof DeliveryError);
+          assert.doesNotMatch(error.message, /secret text/);
+          return hasCode('KUBECONFIG_PLUGIN', expected)(error);
+        },
+      );
+    }
   });
 
   it('shows near matches for a context that is not there', async () => {
