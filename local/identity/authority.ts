@@ -20,9 +20,11 @@ function validity(): { notBeforeDate: Date; notAfterDate: Date } {
   return { notBeforeDate: new Date(Date.now() - day), notAfterDate: new Date(Date.now() + 30 * day) };
 }
 
-/** Makes an authority with a new key. */
-export async function createAuthority(): Promise<CertificateAuthority> {
-  const root = await generate([{ name: 'commonName', value: 'model-delivery local authority' }], {
+/** Makes an authority with a new key. Those that one client trusts need different names. */
+export async function createAuthority(
+  name = 'model-delivery local authority',
+): Promise<CertificateAuthority> {
+  const root = await generate([{ name: 'commonName', value: name }], {
     algorithm: 'sha256',
     keyType: 'ec',
     ...validity(),

@@ -95,7 +95,7 @@ function isAdmitted(incoming: IncomingMessage, { username, password }: ProxySett
 
 /** Starts it on the loopback address; `settings.hosts` may grow while it runs. */
 export async function startInspectingProxy(settings: ProxySettings): Promise<InspectingProxy> {
-  const authority = await createAuthority();
+  const authority = await createAuthority('inspecting proxy');
   const contexts = contextsOf(authority);
   const seen: SeenRequest[] = [];
   const refused: string[] = [];

@@ -111,7 +111,7 @@ describe('an inspecting proxy that asks for a password', () => {
     it(`is named to clients of ${name} by its authority when that is not trusted`, async () => {
       const { code, text } = await explained(client, network({ ca: authority.certificate }));
       assert.equal(code, 'STORAGE_UNTRUSTED');
-      assert.match(text, /issued by 'model-delivery local authority'/);
+      assert.match(text, /issued by 'inspecting proxy'/);
       assert.match(text, /--sslcacert/);
     });
 

@@ -44,7 +44,8 @@ export function openTunnel(proxy: ForwardProxy, target: string, tls: ConnectionO
       port: url.port || (secure ? 443 : 80),
       method: 'CONNECT',
       path: target,
-      agent: false,
+      // Not `false`: that makes another agent of the kind of the process's, which leads through the proxy.
+      agent: secure ? new https.Agent() : new http.Agent(),
       timeout: answerMs,
       headers: {
         host: target,
