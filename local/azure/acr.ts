@@ -25,6 +25,8 @@ export interface LocalAcr {
   readonly settings: AcrSettings;
   /** Every request so far: method and path with query. */
   readonly requests: readonly string[];
+  /** Tokens given so far. */
+  issued(): readonly string[];
   close(): Promise<void>;
 }
 
@@ -125,6 +127,7 @@ export async function startAcr(
     url: front.url,
     settings,
     requests: front.requests,
+    issued: () => tokens.issued,
     close: async () => {
       await front.close();
       await stopDaemon(context, daemon);

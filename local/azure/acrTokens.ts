@@ -28,6 +28,8 @@ export interface AcrSettings {
 /** The registry's token service: /oauth2/exchange and /oauth2/token. */
 export interface AcrTokenService {
   readonly keys: JSONWebKeySet;
+  /** Refresh and access tokens given so far. */
+  readonly issued: readonly string[];
   answer(request: Asked): Promise<Answer>;
 }
 
@@ -72,6 +74,12 @@ export async function createAcrTokenService(
   service: () => string,
 ): Promise<AcrTokenService> {
   const signer = await createSigner();
+  const issued: string[] = [];
+  const sign: typeof signer.sign = async (claims, lifeSeconds) => {
+    const token = await signer.sign(claims, lifeSeconds);
+    issued.push(token);
+    return token;
+  };
 
   const exchange = async (form: URLSearchParams): Promise<Answer> => {
     if (form.get('grant_type') !== 'access_token' || form.get('service') !== service()) {
@@ -84,7 +92,7 @@ export async function createAcrTokenService(
     const verified = await entra.verify(`Bearer ${form.get('access_token')}`, accepted);
     if ('problem' in verified || verified.claims['tid'] !== form.get('tenant')) return unauthorized();
     const claims = { iss: acrIssuer, aud: service(), sub: String(verified.claims['oid']) };
-    const refresh_token = await signer.sign({ ...claims, grant_type: 'refresh_token' }, settings.lifeSeconds);
+    const refresh_token = await sign({ ...claims, grant_type: 'refresh_token' }, settings.lifeSeconds);
     return { status: 200, json: { refresh_token } };
   };
 
@@ -102,7 +110,7 @@ export async function createAcrTokenService(
     const access = grantedAccess(form.get('scope') ?? '', objectId, settings.grants);
     if (access.length === 0 && (form.get('scope') ?? '') !== '') return unauthorized();
     const claims = { iss: acrIssuer, aud: service(), sub: objectId, access };
-    return { status: 200, json: { access_token: await signer.sign(claims, settings.lifeSeconds) } };
+    return { status: 200, json: { access_token: await sign(claims, settings.lifeSeconds) } };
   };
 
   /** Docker's own way (https://distribution.github.io/distribution/spec/auth/token/): a refresh token is the password. */
@@ -122,6 +130,7 @@ export async function createAcrTokenService(
 
   return {
     keys: signer.keys,
+    issued,
     async answer(request) {
       const path = `${request.method} ${request.url.pathname}`;
       if (!settings.admitsNetwork) {

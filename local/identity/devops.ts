@@ -23,6 +23,8 @@ export interface DevOps extends RunningServer {
   audience: string;
   /** Gives the same token again and again, as a service with a cache would. */
   replay: boolean;
+  /** OIDC tokens given so far. */
+  issued(): readonly string[];
   subjectOf(connectionId: string): string;
 }
 
@@ -58,6 +60,7 @@ export async function startDevOps(
   const path = `/local/_apis/distributedtask/hubs/build/plans/${plan}/jobs/${job}/oidctoken`;
   const accessToken = randomBytes(32).toString('base64url');
   let last: string | undefined;
+  const issued: string[] = [];
 
   const subjectOf = (id: string): string => `sc://local/project/${connections.get(id) ?? ''}`;
 
@@ -69,6 +72,7 @@ export async function startDevOps(
     const kept = devops.replay ? last : undefined;
     const oidcToken = kept ?? (await (devops.forge ? forger : signer).sign(claims, devops.lifeSeconds));
     last = devops.replay ? oidcToken : undefined;
+    issued.push(oidcToken);
     return { status: 200, json: { oidcToken } };
   };
 
@@ -83,6 +87,7 @@ export async function startDevOps(
     forge: false,
     audience: tokenExchange,
     replay: false,
+    issued: () => issued,
     subjectOf,
   };
   return devops;

@@ -59,7 +59,15 @@ export async function pushWebImages(
   repository: string,
   images: readonly WebImage[],
 ): Promise<string[]> {
-  const client = registryClient(registry, repository);
+  return pushWebImagesBy(registryClient(registry, repository), repository, images);
+}
+
+/** {@link pushWebImages} by a client that may push there. */
+export async function pushWebImagesBy(
+  client: RegistryClient,
+  repository: string,
+  images: readonly WebImage[],
+): Promise<string[]> {
   const files = blobOf(await layer());
   await client.pushBlob(repository, files);
   const digests: string[] = [];

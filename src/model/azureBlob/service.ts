@@ -33,7 +33,8 @@ function pipelineOf(credential: Credential, options: StoragePipelineOptions): Pi
 /** The SDK's client of an account, with at most `maxTries` attempts a request. */
 export function serviceClient(location: AzureBlobLocation, maxTries: number): BlobServiceClient {
   const { credential, endpoint } = location;
-  const options = { retryOptions: { maxTries, retryDelayInMs: 500, maxRetryDelayInMs: 8000 } };
+  const retryOptions = { maxTries, retryDelayInMs: 500, maxRetryDelayInMs: 8000 };
+  const options = { retryOptions, userAgentOptions: { userAgentPrefix: 'model-delivery' } };
   switch (credential.kind) {
     case 'accountKey': {
       const key = new StorageSharedKeyCredential(credential.account, credential.key);

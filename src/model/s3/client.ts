@@ -23,6 +23,7 @@ export function s3Client(
   return new S3Client({
     region,
     maxAttempts: attempts,
+    customUserAgent: 'model-delivery',
     requestHandler,
     // Services other than AWS's rarely have a name for each bucket.
     forcePathStyle: addressing === 'path' || (addressing === 'auto' && endpoint !== undefined),
