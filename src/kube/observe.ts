@@ -57,9 +57,12 @@ export async function observe(
     try {
       for await (const event of client.watch(collection, version, signal)) take(event);
     } catch (error) {
-      if (signal.aborted || isFinal(error)) throw error;
+      // A token that has expired meanwhile is renewed by the list, or refused there for good.
+      const isExpired = error instanceof ApiError && error.status === 401;
+      if (signal.aborted || (isFinal(error) && !isExpired)) throw error;
       await sleep(restartMs, undefined, { signal });
-      const gone = error instanceof Expired || (error instanceof ApiError && error.status === 410);
+      const gone =
+        isExpired || error instanceof Expired || (error instanceof ApiError && error.status === 410);
       // The list fails while the API server is away: that too is tried again.
       if (gone)
         await relist().catch((cause: unknown) => (isFinal(cause) ? Promise.reject(cause) : undefined));

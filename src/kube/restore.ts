@@ -17,9 +17,11 @@ export interface RestoreOptions {
 
 /** Time for the API server to take the old state back; the agent kills a cancelled task seconds later. */
 const requestsMs = 20_000;
+/** Time for the same where nobody is in a hurry: the API server may be restarting. */
+const patientMs = 90_000;
 
 async function putBack(change: Change, live: KubeObject, options: RestoreOptions): Promise<KubeObject> {
-  const signal = AbortSignal.timeout(requestsMs);
+  const signal = AbortSignal.timeout(options.timeoutMs === 0 ? requestsMs : patientMs);
   const snapshot = restorable(live, change.manifest.object);
   const restored = await options.client.apply(snapshot, { dryRun: false, force: true }, signal);
   options.log.info(`Restored ${describe(refOf(restored))} to its state before this run`);

@@ -1,5 +1,11 @@
 import type { Dispatcher } from 'undici';
-import { isTemporaryNetworkError, isTemporaryStatus, parseRetryAfter, retry } from '../http/retry.ts';
+import {
+  isTemporaryNetworkError,
+  isTemporaryStatus,
+  parseRetryAfter,
+  type RetryAdvice,
+  retry,
+} from '../http/retry.ts';
 import type { ClusterAccess } from './access.ts';
 import { unreachable } from './networkError.ts';
 import { ApiError, apiError, type Call, type Status } from './statusError.ts';
@@ -42,6 +48,8 @@ export interface Transport {
 }
 
 const attempts = 5;
+/** About a minute: an API server that answered before is restarting. */
+const patientAttempts = 9;
 const firstRetryMs = 250;
 /** Bookmarks come about every minute on an idle watch; a longer silence means that the connection is dead. */
 const streamSilenceMs = 150_000;
@@ -72,9 +80,26 @@ function query(parameters: ApiRequest['query']): string {
   return text === '' ? '' : `?${text}`;
 }
 
+/** What an error means for the next attempt; a refused token is asked for anew once, it may just have expired. */
+function adviser(hasToken: boolean): (error: unknown) => RetryAdvice {
+  let mayRenew = hasToken;
+  return (error) => {
+    if (error instanceof TemporaryAnswer) {
+      return { temporary: true, ...(error.afterMs === undefined ? {} : { afterMs: error.afterMs }) };
+    }
+    if (!(error instanceof ApiError && error.status === 401)) {
+      return { temporary: isTemporaryNetworkError(error) };
+    }
+    const temporary = mayRenew;
+    mayRenew = false;
+    return { temporary };
+  };
+}
+
 /** A transport for this access; nothing is sent before the first request. */
 export function createTransport(access: ClusterAccess): Transport {
   const wire = createWire(access);
+  let hasAnswered = false;
 
   async function send(request: ApiRequest, silenceMs: number): Promise<Dispatcher.ResponseData> {
     const { method, contentType, signal } = request;
@@ -86,6 +111,7 @@ export function createTransport(access: ClusterAccess): Transport {
       silenceMs,
       signal,
     });
+    hasAnswered = true;
     if (response.statusCode < 400) return response;
     const status = parseStatus(await response.body.text());
     const error = apiError(request.call, response.statusCode, status);
@@ -104,13 +130,10 @@ export function createTransport(access: ClusterAccess): Transport {
   async function text(request: ApiRequest): Promise<string> {
     try {
       return await retry(async () => (await send(request, answerMs)).body.text(), {
-        attempts,
+        attempts: hasAnswered ? patientAttempts : attempts,
         signal: request.signal,
         baseDelayMs: firstRetryMs,
-        advise: (error) =>
-          error instanceof TemporaryAnswer
-            ? { temporary: true, ...(error.afterMs === undefined ? {} : { afterMs: error.afterMs }) }
-            : { temporary: isTemporaryNetworkError(error) },
+        advise: adviser(access.token !== undefined),
       });
     } catch (error) {
       throw explained(error, request.signal);

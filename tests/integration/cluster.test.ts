@@ -16,6 +16,7 @@ import { startDaemon, stopDaemon } from '../../local/lib/daemon.ts';
 import { freePort } from '../../local/lib/ports.ts';
 import { ensureSystemPackages } from '../../local/services/packages.ts';
 import { registryBinary } from '../../local/toolchain/registry.ts';
+import { registryConnection, runDeploy } from '../support/deployment.ts';
 
 const execute = promisify(execFile);
 
@@ -157,6 +158,8 @@ describe('the local cluster', function () {
   let registry: string;
   let api: ClusterApi;
   let url: string;
+  let image: string;
+  let kubeconfig: string;
   let rulesBefore: string;
 
   const start = () => startCluster(context, { insecureRegistries: [registry] });
@@ -178,7 +181,7 @@ describe('the local cluster', function () {
     await ensureSystemPackages(context, clusterPackages);
     network = await ensureNetwork(context);
     registry = await startTestRegistry(context, network.hostAddress);
-    const { kubeconfig } = await start();
+    ({ kubeconfig } = await start());
     api = await clusterApi(kubeconfig);
   });
 
@@ -192,7 +195,7 @@ describe('the local cluster', function () {
     const files = { '/config.json': registryConfiguration(':8080') };
     const program = await registryBinary(context);
     const parts = await imageParts({ reference: 'web', program, args: ['serve', '/config.json'], files });
-    const image = await pushImage(registry, parts);
+    image = await pushImage(registry, parts);
     const created = [
       await api('/apis/apps/v1/namespaces/default/deployments', 'POST', deployment(image)),
       await api('/api/v1/namespaces/default/services', 'POST', service),
@@ -218,6 +221,31 @@ describe('the local cluster', function () {
     const before = await processes(context);
     await start();
     assert.deepEqual(await processes(context), before);
+  });
+
+  it('is deployed to while its API server is killed and comes back in the middle of a rollout', async () => {
+    const inputs = {
+      connectionType: 'kubeconfig',
+      kubeconfig,
+      namespace: 'default',
+      appName: 'released',
+      readinessPath: '/v2/',
+      serviceType: 'ClusterIP',
+      image,
+      containerRegistry: 'registry',
+      rolloutTimeout: '120',
+    };
+    const login = { url: `http://${registry}`, username: 'anyone', password: 'anything' };
+    const run = runDeploy({ inputs, connections: [registryConnection({ ...login, host: registry })] });
+    await eventually(async () => {
+      const { status } = await api('/apis/apps/v1/namespaces/default/deployments/released');
+      return status === 200 ? true : undefined;
+    });
+    await kill(context, 'kube-apiserver');
+    await start();
+    const { error, log } = await run;
+    assert.equal(error, undefined, `${error?.message}\n${log}`);
+    assert.match(log, /2 of 2 new pods ready/);
   });
 
   it('serves again after the API server, the kubelet and containerd were killed', async () => {

@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createClient } from '../../../src/kube/apiClient.ts';
+import type { KubeClient } from '../../../src/kube/client.ts';
+import { createTransport } from '../../../src/kube/transport.ts';
+import { watchUntil } from '../../../src/kube/watchUntil.ts';
+
+const pods = { apiVersion: 'v1', kind: 'Pod', namespace: 'shop' };
+const pod = { metadata: { name: 'web', namespace: 'shop', uid: '1', resourceVersion: '7' } };
+
+/** An API server that answers as told, and a client of it whose token changes with every request. */
+async function withServer(
+  answer: (request: IncomingMessage, response: ServerResponse, count: number) => void,
+  use: (client: KubeClient, seen: readonly IncomingMessage[]) => Promise<void>,
+): Promise<void> {
+  const seen: IncomingMessage[] = [];
+  const server = createServer((request, response) => {
+    seen.push(request);
+    answer(request, response, seen.length);
+  });
+  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
+  const { port } = server.address() as AddressInfo;
+  let asked = 0;
+  const token = async (): Promise<string> => {
+    asked += 1;
+    return `token-${asked}`;
+  };
+  const access = { server: `http://127.0.0.1:${port}`, origin: 'a test', skipTlsVerify: false, token };
+  const client = createClient(createTransport(access));
+  try {
+    await use(client, seen);
+  } finally {
+    await client.close();
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+function json(response: ServerResponse, status: number, body: object, headers = {}): void {
+  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+}
+
+const list = { metadata: { resourceVersion: '7' }, items: [pod] };
+const soon = (): AbortSignal => AbortSignal.timeout(20_000);
+
+describe('A request to the API server', () => {
+  it('is sent again by a new token when the former one has expired', async () => {
+    await withServer(
+      ({ headers }, response) =>
+        headers.authorization === 'Bearer token-1'
+          ? json(response, 401, { reason: 'Unauthorized', message: 'Unauthorized' })
+          : json(response, 200, list),
+      async (client, seen) => {
+        assert.equal((await client.list(pods, soon())).items.length, 1);
+        assert.equal(seen.length, 2);
+      },
+    );
+  });
+
+  it('ends when the new token is refused too', async () => {
+    await withServer(
+      (_request, response) => json(response, 401, { reason: 'Unauthorized', message: 'Unauthorized' }),
+      async (client, seen) => {
+        await assert.rejects(client.list(pods, soon()), { code: 'CLUSTER_UNAUTHENTICATED' });
+        assert.equal(seen.length, 2);
+      },
+    );
+  });
+
+  it('waits as long as priority and fairness ask for', async () => {
+    await withServer(
+      (_request, response, count) =>
+        count <= 6
+          ? json(response, 429, { message: 'too many requests' }, { 'retry-after': '0' })
+          : json(response, 200, list),
+      async (client) => {
+        await assert.rejects(client.list(pods, soon()), 'an API server that never answered is soon given up');
+        assert.equal((await client.list(pods, soon())).items.length, 1);
+      },
+    );
+  });
+});
+
+describe('A watch that is cut', () => {
+  it('begins with a new list when its version is too old, and when its token has expired', async () => {
+    let lists = 0;
+    let watches = 0;
+    await withServer(
+      ({ url }, response) => {
+        if (!url?.includes('watch=true')) {
+          lists += 1;
+          return json(response, 200, { ...list, items: lists < 3 ? [] : [pod] });
+        }
+        watches += 1;
+        if (watches === 1) return json(response, 401, { reason: 'Unauthorized', message: 'Unauthorized' });
+        const gone = { type: 'ERROR', object: { kind: 'Status', code: 410, metadata: {} } };
+        return json(response, 200, gone);
+      },
+      async (client) => {
+        const { answer } = await watchUntil(
+          client,
+          [pods],
+          { timeoutMs: 15_000, signal: soon() },
+          ([found]) => (found?.length === 1 ? 'seen' : undefined),
+        );
+        assert.equal(answer, 'seen');
+        assert.deepEqual([lists, watches], [3, 2]);
+      },
+    );
+  });
+});
