@@ -1,6 +1,7 @@
 import { formatPlatform } from '../oci/types.ts';
 import { formatBytes, formatSeconds, markdownTable, shortDigest } from '../report/format.ts';
 import type { BuiltImage } from './build.ts';
+import type { PushedLayer } from './push.ts';
 
 export interface NamedImage {
   /** `registry/repository@sha256:…` */
@@ -9,17 +10,34 @@ export interface NamedImage {
   readonly image: BuiltImage;
 }
 
-const header = ['Layer', 'Holds', 'Size', 'Digest', 'How', 'Time'] as const;
+const header = ['Layer', 'Holds', 'Size', 'Digest', 'How', 'From', 'Time'] as const;
+
+/** Where the bytes came from: another repository, the base image's registry, or the agent; empty where none moved. */
+function originOf({ layer, how }: PushedLayer, image: BuiltImage): string {
+  const { source } = layer;
+  if (how === 'reused') return '';
+  if (how === 'mounted') return source.from === 'repository' ? (source.mountFrom ?? '') : '';
+  if (layer.kind === 'base') {
+    return image.platforms.find(({ base }) => base !== undefined)?.base?.name.split('/', 1)[0] ?? '';
+  }
+  return layer.kind === 'model' ? (image.model?.source ?? 'agent') : 'agent';
+}
 
 function rowsOf(image: BuiltImage): readonly (readonly string[])[] {
-  return image.layers.map(({ layer, how, seconds }) => [
+  return image.layers.map((pushed) => rowOf(pushed, image));
+}
+
+function rowOf(pushed: PushedLayer, image: BuiltImage): readonly string[] {
+  const { layer, how, seconds } = pushed;
+  return [
     layer.kind,
     layer.title,
     formatBytes(layer.size),
     shortDigest(layer.digest),
     how,
+    originOf(pushed, image),
     seconds === 0 ? '' : formatSeconds(seconds),
-  ]);
+  ];
 }
 
 /** The layers as a table for the log. */
@@ -56,6 +74,12 @@ export function summaryOf(named: NamedImage): string {
   ].join('\n\n');
 }
 
+function layerRecord(pushed: PushedLayer, image: BuiltImage): object {
+  const { layer, how, seconds } = pushed;
+  const { kind, title, mediaType, digest, size } = layer;
+  return { kind, title, mediaType, digest, size, how, from: originOf(pushed, image), seconds };
+}
+
 /** The attachment `model-delivery.image`, which the results tab reads. */
 export function imageRecord(named: NamedImage): string {
   const { image, reference, tags } = named;
@@ -68,15 +92,7 @@ export function imageRecord(named: NamedImage): string {
     changed: image.changed,
     bytesUploaded: image.bytesUploaded,
     bytesReused: image.bytesReused,
-    layers: image.layers.map(({ layer, how, seconds }) => ({
-      kind: layer.kind,
-      title: layer.title,
-      mediaType: layer.mediaType,
-      digest: layer.digest,
-      size: layer.size,
-      how,
-      seconds,
-    })),
+    layers: image.layers.map((pushed) => layerRecord(pushed, image)),
     documents: image.documents,
     platforms: image.platforms.map(({ platform, digest, base }) => ({
       ...{ platform: formatPlatform(platform), digest },
