@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   cpSync,
   existsSync,
@@ -8,7 +9,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { DeliveryError } from '../../src/errors.ts';
 import { nearest } from '../../src/report/nearest.ts';
 
@@ -22,13 +23,25 @@ export interface RunRecord {
   readonly result: string;
 }
 
-/** The artifacts of all runs: `<folder>/<buildId>/{run.json, artifacts/<name>/…}`. */
+/** A document that a step of a run attached. */
+export interface StoredAttachment {
+  readonly type: string;
+  /** Id of the step's record, a UUID. */
+  readonly record: string;
+  readonly name: string;
+  content(): string;
+}
+
+/** The artifacts of all runs: `<folder>/<buildId>/{run.json, artifacts/<name>/…, attachments/…}`. */
 export interface ArtifactStore {
   /** Ids of the runs, oldest first. */
   runs(): RunRecord[];
   record(run: RunRecord): void;
   /** Copies a file or folder into the artifact, and returns its folder. */
   publish(buildId: number, name: string, path: string): string;
+  /** Keeps a document that a step attached. */
+  attach(buildId: number, step: string, attachment: { type: string; name: string; file: string }): void;
+  attachments(buildId: number): StoredAttachment[];
   /** Names of a run's artifacts. */
   list(buildId: number): string[];
   folderOf(buildId: number, name: string): string;
@@ -65,6 +78,27 @@ function newestOf(runs: readonly RunRecord[], definitionName: string): RunRecord
   );
 }
 
+/** A step's record has an id that its name gives: 32 hexadecimal digits as a UUID is written. */
+function recordOf(step: string): string {
+  const hex = createHash('sha256').update(step).digest('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join(
+    '-',
+  );
+}
+
+/** Attachments as they lie: `<record>/<type>/<name>`. */
+function readAttachments(folder: string): StoredAttachment[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => {
+      const { name, parentPath } = entry;
+      const record = basename(dirname(parentPath));
+      const content = (): string => readFileSync(join(parentPath, name), 'utf8');
+      return { type: basename(parentPath), record, name, content };
+    });
+}
+
 /** A store in a folder, which is made when the first run is recorded. */
 export function createArtifactStore(folder: string): ArtifactStore {
   const artifactsOf = (buildId: number): string => join(folder, String(buildId), 'artifacts');
@@ -86,6 +120,12 @@ export function createArtifactStore(folder: string): ArtifactStore {
       cpSync(path, statSync(path).isDirectory() ? target : join(target, basename(path)), { recursive: true });
       return target;
     },
+    attach(buildId, step, { type, name, file }) {
+      const target = join(folder, String(buildId), 'attachments', recordOf(step), type);
+      mkdirSync(target, { recursive: true });
+      cpSync(file, join(target, name));
+    },
+    attachments: (buildId) => readAttachments(join(folder, String(buildId), 'attachments')),
     list: (buildId) => (existsSync(artifactsOf(buildId)) ? readdirSync(artifactsOf(buildId)).sort() : []),
     folderOf: (buildId, name) => join(artifactsOf(buildId), name),
     newestRun: (definitionName) => newestOf(readRuns(folder), definitionName),

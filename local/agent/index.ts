@@ -6,6 +6,7 @@ import { combineResults, type PipelineResult, type StageResult } from './results
 import type { RunContext } from './run/context.ts';
 import { prepareRun } from './run/prepare.ts';
 import { runStages } from './run/stages.ts';
+import { startBuildService } from './service/builds.ts';
 
 export type { PipelineOptions } from './options.ts';
 export type { Printer } from './report/printer.ts';
@@ -46,6 +47,17 @@ function resultOf(run: RunContext, stages: readonly StageResult[], seconds: numb
   };
 }
 
+/** The stages, with a service beside them that tells tasks of earlier runs, unless the caller has one. */
+async function stagesOf(run: RunContext, options: PipelineOptions): Promise<readonly StageResult[]> {
+  if (options.system?.url !== undefined) return runStages(run);
+  const service = await startBuildService(run.artifacts, run.system.accessToken);
+  try {
+    return await runStages({ ...run, system: { ...run.system, url: `${service.url}/` } });
+  } finally {
+    await service.close();
+  }
+}
+
 /**
  * Runs a pipeline's YAML file on this machine by the agent's contract: a process per step, inputs and service
  * connections in its environment, logging commands in its output. A run that fails is a result, not an error.
@@ -67,7 +79,7 @@ export async function runPipeline(options: PipelineOptions): Promise<PipelineRes
     });
   record('Running');
   run.printer.start(`${run.pipeline.file}  run ${run.state.buildNumber}`, run.pipeline.notes);
-  const stages = await runStages(run).catch((error: unknown) => {
+  const stages = await stagesOf(run, options).catch((error: unknown) => {
     record('Failed');
     throw error;
   });

@@ -40,7 +40,10 @@ export interface PipelineOptions {
   readonly printer?: Printer;
   /** The machine's environment. Default: this process's. */
   readonly environment?: NodeJS.ProcessEnv;
-  /** Azure DevOps itself, as tasks see it. Default: an address where nothing answers, and a random token. */
+  /**
+   * Azure DevOps itself, as tasks see it. Default: what earlier runs left, at an address of this
+   * machine, and a random token.
+   */
   readonly system?: Partial<SystemConnection>;
   /** Proxy and certificates that the agent was configured with. */
   readonly network?: AgentNetwork;

@@ -4,8 +4,8 @@ import type { AgentNetwork } from '../../../src/host/network.ts';
 import type { Variables } from '../variables.ts';
 import type { Job, Stage } from '../yaml/model.ts';
 import type { JobFolders, RunContext } from './context.ts';
+import { definitionIdOf, projectId } from './ids.ts';
 
-const projectId = '00000000-0000-4000-8000-000000000001';
 const collectionId = '00000000-0000-4000-8000-000000000002';
 /** The agent whose contract is followed; tasks may ask for a minimum version. */
 const agentVersion = '4.260.0';
@@ -82,7 +82,7 @@ function systemVariables(
     'System.CollectionUri': run.system.url,
     'System.Culture': 'en-US',
     'System.DefaultWorkingDirectory': folders.sources,
-    'System.DefinitionId': '1',
+    'System.DefinitionId': String(definitionIdOf(run.definitionName)),
     'System.DefinitionName': run.definitionName,
     'System.HostType': 'build',
     'System.JobAttempt': '1',

@@ -9,10 +9,12 @@ import type { StepContext } from './context.ts';
 
 function attach(step: StepContext, type: string, name: string, file: string): void {
   const { run, stage, job } = step.job;
-  const folder = join(run.folders.logs, 'attachments', `${stage.name}.${job.name}.${step.name}`, type);
+  const place = `${stage.name}.${job.name}.${step.name}`;
+  const folder = join(run.folders.logs, 'attachments', place, type);
   mkdirSync(folder, { recursive: true });
   copyFileSync(file, join(folder, name));
   run.state.attachments.push({ step: step.name, type, name, file: join(folder, name) });
+  if (!type.startsWith('Distributedtask.')) run.artifacts.attach(run.buildId, place, { type, name, file });
 }
 
 /** Reads JUnit files and adds them to the run's totals; returns the number of failed tests. */
