@@ -1,5 +1,5 @@
 import { digestOf } from '../oci/documents.ts';
-import { type HistoryEntry, type ImageConfig, type Platform, platformOf } from '../oci/types.ts';
+import { type HistoryEntry, type ImageConfig, mediaTypes, type Platform, platformOf } from '../oci/types.ts';
 import { annotations } from './annotations.ts';
 import type { BuiltApplication } from './builder.ts';
 import { type ImageDocuments, imageDocuments } from './documents.ts';
@@ -100,11 +100,19 @@ export function notesOf(
 
 const epoch = '1970-01-01T00:00:00Z';
 
+/** Of the layers that can be either. */
+function isCompressed({ kind, mediaType }: Layer): boolean {
+  return (kind === 'model' || kind === 'application') && mediaType !== mediaTypes.layer;
+}
+
 /** Everything without time and run; history is left out because it repeats the layers with times. */
 function inputsDigest(options: AssembleOptions, layers: readonly Layer[]): string {
   const { history: _, ...config } = configOf({ ...options, created: epoch }, layers, {});
   const base = options.application.base?.digest ?? '';
-  return digestOf(JSON.stringify(['v1', base, options.model?.fingerprint ?? '', config]));
+  // The configuration names the archives alone; what any zlib made of them is the same image.
+  const compressed = layers.filter(isCompressed).map((layer) => layer.diffId);
+  const parts = ['v1', base, options.model?.fingerprint ?? '', config];
+  return digestOf(JSON.stringify(compressed.length === 0 ? parts : [...parts, compressed]));
 }
 
 /** Application and model as one image: base, dependencies, model, application, in this order from below. */

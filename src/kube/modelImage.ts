@@ -1,7 +1,7 @@
 import { DeliveryError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import { annotations } from '../image/annotations.ts';
-import { defaultDestination, modelKey } from '../image/model/deliver.ts';
+import { compressions, defaultDestination, modelKey } from '../image/model/deliver.ts';
 import { partTag } from '../image/parts.ts';
 import type { RegistryClient } from '../oci/client.ts';
 import type { StoredManifest } from '../oci/documents.ts';
@@ -60,11 +60,14 @@ async function named(reference: string, image: ResolvedImage, host: Host): Promi
   return toModelImage(`${wanted.registry}/${wanted.repository}`, stored);
 }
 
-/** BuildModelImage's keys: another destination than the usual one means other archives, so another key. */
+/** BuildModelImage's keys: another destination or compression than the usual one means another key. */
 function keysOf(notes: Notes): string[] {
   const path = notes[annotations.modelPath] ?? defaultDestination;
   const identities = [notes[annotations.modelFingerprint], notes[annotations.modelDigest]];
-  return identities.filter((identity) => identity !== undefined).map((identity) => modelKey(identity, path));
+  const known = identities.filter((identity) => identity !== undefined);
+  return compressions.flatMap((compression) =>
+    known.map((identity) => modelKey(identity, path, compression)),
+  );
 }
 
 async function besideImage(image: ResolvedImage, host: Host): Promise<ModelImage> {

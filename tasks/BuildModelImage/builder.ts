@@ -48,6 +48,11 @@ export function clientFor(
   });
 }
 
+/** Where layers are compressed, when the inputs ask for it. */
+export function gzipFolderOf({ inputs, workFolder }: Run): { readonly gzipFolder?: string } {
+  return inputs.layerCompression === 'gzip' ? { gzipFolder: workFolder } : {};
+}
+
 /** The registry of a base image: the target's client, the one of its own connection, else without credentials. */
 function baseClient(run: Run, registry: string): RegistryClient {
   const { client, inputs, host } = run;
@@ -94,6 +99,7 @@ function registryEngine(
   return createRegistryEngine({
     readBase: () => readBaseOf(baseImage, platform),
     ...{ workingDirectory, platform },
+    ...gzipFolderOf(run),
     created: run.created,
     signal,
     ...(appFolder === undefined ? {} : { appFolder }),

@@ -15,6 +15,7 @@ import {
   type Values,
 } from '../../src/host/inputs.ts';
 import { splitCommand } from '../../src/image/command.ts';
+import { type Compression, compressions } from '../../src/image/model/deliver.ts';
 import type { Libc } from '../../src/image/python/target.ts';
 import type { ImageSettings } from '../../src/image/settings.ts';
 import { checkRepository, checkTag } from '../../src/oci/reference.ts';
@@ -54,6 +55,7 @@ export const fields = {
   modelLock: path(),
   modelFolder: path(),
   modelDestination: textOr('/app/model'),
+  layerCompression: choice(compressions, 'none'),
   modelAuthentication: choice(
     [
       ...['none', 'azureResourceManager', 'accountKey', 'sas', 'connectionString', 'anonymous'],
@@ -105,6 +107,8 @@ export interface BuildInputs {
   /** Why the engine was chosen, for the log. */
   readonly why: string;
   readonly model?: ModelInput;
+  /** Of the layers of model and application. */
+  readonly layerCompression: Compression;
   readonly settings: ImageSettings;
   readonly test?: TestInput;
   /** One image each; with several an index leads to them. */
@@ -179,6 +183,7 @@ export function readBuildInputs(host: Host): BuildInputs {
     tags: [...new Set(tags.map(checkTag))],
     ...readApplication(raw, host),
     ...(model === undefined ? {} : { model }),
+    layerCompression: raw.layerCompression,
     settings: readSettings(raw),
     ...readTest(raw),
     platforms: readPlatforms(raw.platform, raw.platforms),

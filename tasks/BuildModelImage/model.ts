@@ -5,7 +5,7 @@ import { readLock } from '../../src/model/lock.ts';
 import { openStore } from '../../src/model/open.ts';
 import { formatBytes } from '../../src/report/format.ts';
 import { byteProgress } from '../../src/report/progress.ts';
-import type { Run } from './builder.ts';
+import { gzipFolderOf, type Run } from './builder.ts';
 import type { ModelInput } from './modelInput.ts';
 
 async function findModel(run: Run, wanted: ModelInput): Promise<Model> {
@@ -32,6 +32,7 @@ export async function deliver(run: Run, wanted: ModelInput): Promise<DeliveredMo
     {
       ...{ client, signal, repository: inputs.repository, platform: inputs.platforms[0] },
       destination: wanted.destination,
+      ...gzipFolderOf(run),
       onSend: ({ size }) => host.log.info(`${what}: not in the registry yet, ${formatBytes(size)} are sent`),
       onBytes: (bytes) => progress.add(bytes),
     },

@@ -86,4 +86,29 @@ describe('An image, judged by the tools of others', function () {
       assert.ok(held.some((content: Buffer) => content.includes(weights)));
     });
   });
+
+  it('has the same files when its layers are compressed, as skopeo unpacks them, and its model is found again', async () => {
+    await withImage({ layerCompression: 'gzip' }, async ({ folder, image, repository, weights }) => {
+      const files = await validateImage(image, registry, folder);
+      assert.equal(files.get('app/model/weights.bin'), digestOf(weights).slice(7));
+      assert.equal(files.get(`app/${long}`), digestOf('grün\n').slice(7));
+
+      const env = await signedIn(folder, registry);
+      const layout = join(folder, 'layout');
+      const source = ['--src-tls-verify=false', `docker://${image}`, `dir:${layout}`];
+      await promisify(execFile)('skopeo', ['copy', '--quiet', '--dest-decompress', ...source], { env });
+      const manifest = JSON.parse(await readFile(join(layout, 'manifest.json'), 'utf8'));
+      const config = JSON.parse(await readFile(join(layout, manifest.config.digest.slice(7)), 'utf8'));
+      const digests = manifest.layers.map(({ digest }: { digest: string }) => digest);
+      assert.deepEqual(digests, config.rootfs.diff_ids);
+
+      const inputs = { repository, appFolder: 'app', modelFolder: join(folder, 'model'), baseImage: base };
+      const again = await runBuild({ registry, folder, inputs: { ...inputs, layerCompression: 'gzip' } });
+      assert.equal(again.outputs.get('image'), image);
+      assert.equal(again.outputs.get('modelLayerReused'), 'true');
+      const plain = await runBuild({ registry, folder, inputs });
+      assert.equal(plain.outputs.get('modelLayerReused'), 'false');
+      assert.notEqual(plain.outputs.get('image'), image);
+    });
+  });
 });

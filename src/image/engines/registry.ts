@@ -12,6 +12,8 @@ export interface RegistryEngineOptions {
   readonly appFolder?: string;
   /** Where the application goes in the image. */
   readonly workingDirectory: string;
+  /** Present when the application's layer is to be compressed. */
+  readonly gzipFolder?: string;
   /** Present when there are requirements; gives their layer for the image's Python. */
   readonly dependencies?: (target: PythonTarget) => Promise<Layer>;
   readonly pythonVersion?: string;
@@ -50,7 +52,7 @@ function baseHistory(base: BaseImage): readonly HistoryEntry[] {
 
 /** Assembles the layers without any daemon: the base by its documents, packages by pip, the application's files. */
 export function createRegistryEngine(options: RegistryEngineOptions): ImageBuilder {
-  const { appFolder, workingDirectory, signal } = options;
+  const { appFolder, workingDirectory, gzipFolder, signal } = options;
 
   const dependenciesOf = async (base: BaseImage): Promise<readonly Layer[]> => {
     if (options.dependencies === undefined) return [];
@@ -63,7 +65,10 @@ export function createRegistryEngine(options: RegistryEngineOptions): ImageBuild
 
   const applicationOf = async (): Promise<readonly Layer[]> => {
     if (appFolder === undefined) return [];
-    return [await applicationLayer({ folder: appFolder, destination: workingDirectory, signal })];
+    const compression = gzipFolder === undefined ? {} : { gzipFolder };
+    return [
+      await applicationLayer({ folder: appFolder, destination: workingDirectory, ...compression, signal }),
+    ];
   };
 
   return {

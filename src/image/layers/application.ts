@@ -1,6 +1,7 @@
 import { mediaTypes } from '../../oci/types.ts';
 import { type Archive, createArchive, type TarMember } from '../tar/archive.ts';
 import { folderMember } from '../tar/members.ts';
+import { compressInto } from './compressed.ts';
 import { digestOfStream } from './digest.ts';
 import { folderMembers } from './folder.ts';
 import { parseIgnoreRules, readIgnoreFile, usuallyIgnored } from './ignore.ts';
@@ -10,6 +11,8 @@ export interface ApplicationOptions {
   readonly folder: string;
   /** Where it goes in the image, for example `/app`. */
   readonly destination: string;
+  /** Present when the layer is to be compressed: where it stands until it is sent. */
+  readonly gzipFolder?: string;
   readonly signal: AbortSignal;
 }
 
@@ -28,12 +31,25 @@ async function inMemory(archive: Archive): Promise<Archive> {
   };
 }
 
+type Blob = Pick<Layer, 'mediaType' | 'digest' | 'diffId' | 'size' | 'source'>;
+
+async function compressed(archive: Archive, folder: string, signal: AbortSignal): Promise<Blob> {
+  const { digest, diffId, size, open } = await compressInto(folder, archive, signal);
+  return { mediaType: mediaTypes.layerGzip, digest, diffId, size, source: { from: 'bytes', open } };
+}
+
+async function plain(described: Archive, signal: AbortSignal): Promise<Blob> {
+  const { size, open } = described.size <= keptInMemory ? await inMemory(described) : described;
+  const digest = await digestOfStream(open(), signal);
+  return { mediaType: mediaTypes.layer, digest, diffId: digest, size, source: { from: 'bytes', open } };
+}
+
 /**
- * The application's layer: uncompressed, because the bytes of a compressor differ between versions and
- * processors of the agents, and the same commit must give the same digest (docs/adr).
+ * The application's layer: uncompressed unless asked for, because the bytes of a compressor differ between versions
+ * and processors of the agents, and the same commit must give the same digest (docs/adr).
  */
 export async function applicationLayer(options: ApplicationOptions): Promise<Layer> {
-  const { folder, signal } = options;
+  const { folder, gzipFolder, signal } = options;
   const rules = parseIgnoreRules(await readIgnoreFile(folder), usuallyIgnored);
   const found = await folderMembers({ folder, input: 'appFolder', rules, signal });
   const root = options.destination.slice(1);
@@ -41,19 +57,16 @@ export async function applicationLayer(options: ApplicationOptions): Promise<Lay
     folderMember(root),
     ...found.map((member) => ({ ...member, path: `${root}/${member.path}` })),
   ];
-  const described = createArchive(members);
-  const archive = described.size <= keptInMemory ? await inMemory(described) : described;
-  const digest = await digestOfStream(archive.open(), signal);
+  const archive = createArchive(members);
+  const blob = await (gzipFolder === undefined
+    ? plain(archive, signal)
+    : compressed(archive, gzipFolder, signal));
   const count = found.filter((member) => member.type !== 'folder').length;
   const files = `${count} ${count === 1 ? 'file' : 'files'}`;
   return {
     kind: 'application',
     title: files,
-    mediaType: mediaTypes.layer,
-    digest,
-    diffId: digest,
-    size: archive.size,
     createdBy: `application: ${files} in ${options.destination}`,
-    source: { from: 'bytes', open: (offset) => archive.open(offset) },
+    ...blob,
   };
 }

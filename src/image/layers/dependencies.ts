@@ -7,7 +7,7 @@ import type { PythonTarget } from '../python/target.ts';
 import { type InstalledWheel, openWheel } from '../python/wheel.ts';
 import { createArchive, type TarMember } from '../tar/archive.ts';
 import { compareText, contentMember, folderMember, foldersOf } from '../tar/members.ts';
-import { compressTo } from './compressed.ts';
+import { compressInto } from './compressed.ts';
 import type { Layer, PythonPackage } from './layer.ts';
 
 /** Where the packages are installed in the image; PYTHONPATH and PATH lead there. */
@@ -67,7 +67,7 @@ export async function dependenciesLayer(options: DependenciesOptions): Promise<L
   const wheels = await Promise.all(files.map(openWheel));
   try {
     const archive = createArchive(layOut(wheels));
-    const layer = await compressTo(join(workFolder, 'layer.tar.gz'), archive, options.signal);
+    const layer = await compressInto(workFolder, archive, options.signal);
     const title = titleOf(files);
     return {
       kind: 'dependencies',

@@ -3,12 +3,13 @@ import { digestOf } from '../../oci/documents.ts';
 import { mediaTypes, type Platform } from '../../oci/types.ts';
 import { mapParallel } from '../../parallel.ts';
 import { annotations } from '../annotations.ts';
+import { compressInto } from '../layers/compressed.ts';
 import type { Layer } from '../layers/layer.ts';
 import { findPart, type Part, type PartName, putPart } from '../parts.ts';
 import type { PushOptions } from '../push.ts';
 import type { Model, ModelFile } from './model.ts';
 import { type ModelLayerPlan, planModelLayers } from './packing.ts';
-import { createTap } from './tap.ts';
+import { createTap, type Tap } from './tap.ts';
 
 /** The model as it stands in the target repository. */
 export interface DeliveredModel {
@@ -27,6 +28,8 @@ export interface DeliverOptions extends PushOptions {
   readonly platform: Platform;
   /** Folder in the image. */
   readonly destination: string;
+  /** Present when layers are to be compressed: where each stands until it is sent. */
+  readonly gzipFolder?: string;
   readonly signal: AbortSignal;
   /** Told when bytes must move, before they do. */
   readonly onSend?: (model: Model) => void;
@@ -36,18 +39,29 @@ export const defaultDestination = '/app/model';
 const atOnce = 4;
 const emptySha256 = digestOf('').slice('sha256:'.length);
 
-/** Another destination means other archives, so another key; the usual one keeps the model's own identity. */
-export function modelKey(identity: string, destination: string): string {
+export const compressions = ['none', 'gzip'] as const;
+export type Compression = (typeof compressions)[number];
+
+/**
+ * Another destination means other archives, and compression other blobs, so another key; the usual ones keep the
+ * model's own identity. The compressed bytes are not in the key: whatever zlib made them, they are found again.
+ */
+export function modelKey(identity: string, destination: string, compression: Compression = 'none'): string {
+  if (compression === 'gzip') return digestOf(`${identity}\n${destination}\n${compression}`);
   return destination === defaultDestination ? identity : digestOf(`${identity}\n${destination}`);
 }
 
 function partNames(
   fingerprint: string,
   digest: string | undefined,
-  destination: string,
+  { destination, gzipFolder }: DeliverOptions,
 ): readonly PartName[] {
+  const compression = gzipFolder === undefined ? 'none' : 'gzip';
   const identities = new Set([fingerprint, ...(digest === undefined ? [] : [digest])]);
-  return [...identities].map((identity) => ({ kind: 'model', key: modelKey(identity, destination) }));
+  return [...identities].map((identity) => ({
+    kind: 'model',
+    key: modelKey(identity, destination, compression),
+  }));
 }
 
 interface SentLayer {
@@ -63,27 +77,45 @@ function hashedFiles(files: readonly ModelFile[], hashes: readonly string[]): Se
   });
 }
 
-/** Reads, hashes, verifies and sends one layer in a single pass. */
+type Blob = Pick<Layer, 'mediaType' | 'digest' | 'diffId' | 'size'>;
+
+/** The archive itself: its digest is known when its last byte has left. */
+async function sendPlain(options: DeliverOptions, size: number, tap: Tap): Promise<Blob> {
+  const { open } = tap;
+  await options.client.pushBlob(options.repository, { digest: () => tap.digest(), size, open });
+  const digest = tap.digest();
+  return { mediaType: mediaTypes.layer, digest, diffId: digest, size };
+}
+
+/** Compressed first, since the size must be told before the first byte; looked for before it is sent. */
+async function sendCompressed(options: DeliverOptions, folder: string, tap: Tap): Promise<Blob> {
+  const { client, repository, signal } = options;
+  const file = await compressInto(folder, { open: (offset = 0) => tap.open(offset) }, signal);
+  const { digest, diffId, size } = file;
+  if (!(await client.hasBlob(repository, digest))) await client.pushBlob(repository, file);
+  await file.remove();
+  return { mediaType: mediaTypes.layerGzip, digest, diffId, size };
+}
+
+/** Reads, hashes and verifies one layer in a single pass, and sends it. */
 async function sendLayer(options: DeliverOptions, plan: ModelLayerPlan): Promise<SentLayer> {
   const started = performance.now();
   const tap = createTap(plan.archive, plan.files);
-  const { onBytes } = options;
+  const { onBytes, gzipFolder } = options;
   async function* open(offset: number): AsyncGenerator<Uint8Array> {
     for await (const part of tap.open(offset)) {
       onBytes?.(part.byteLength);
       yield part;
     }
   }
-  const { size } = plan.archive;
-  await options.client.pushBlob(options.repository, { digest: () => tap.digest(), size, open });
-  const digest = tap.digest();
+  const told = { ...tap, open };
+  const blob = await (gzipFolder === undefined
+    ? sendPlain(options, plan.archive.size, told)
+    : sendCompressed(options, gzipFolder, told));
   const layer: Layer = {
     kind: 'model',
     title: plan.title,
-    mediaType: mediaTypes.layer,
-    digest,
-    diffId: digest,
-    size,
+    ...blob,
     createdBy: `model: ${plan.title}`,
     source: { from: 'sent', seconds: (performance.now() - started) / 1000 },
   };
@@ -102,7 +134,7 @@ function describe(model: Model, digest: string, destination: string): Record<str
 }
 
 async function findModel(options: DeliverOptions, model: Model): Promise<Part | undefined> {
-  for (const name of partNames(model.fingerprint, model.digest, options.destination)) {
+  for (const name of partNames(model.fingerprint, model.digest, options)) {
     const part = await findPart(options.client, options.repository, name);
     if (part !== undefined) return part;
   }
@@ -129,7 +161,7 @@ export async function deliverModel(options: DeliverOptions, model: Model): Promi
   const part = found ?? (await sendModel(options, model));
   const digest = part.annotations[annotations.modelDigest] ?? '';
   if (found === undefined || found.annotations[annotations.modelFingerprint] !== model.fingerprint) {
-    const names = partNames(model.fingerprint, digest, destination);
+    const names = partNames(model.fingerprint, digest, options);
     const notes = describe(model, digest, destination);
     await putPart(client, repository, names, { layers: part.layers, annotations: notes, platform });
   }
