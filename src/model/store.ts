@@ -45,6 +45,8 @@ export interface ModelStore {
   children(prefix: string, signal: AbortSignal): Promise<readonly string[]>;
   /** The bytes of exactly this file, as the store had them when it was listed. */
   read(file: PinnedFile, options: ReadOptions): Promise<AsyncIterable<Uint8Array>>;
+  /** Digests that the store keeps of exactly this file and that its listing leaves out, by a request a file. */
+  digests?(file: PinnedFile, signal: AbortSignal): Promise<Pick<StoredFile, 'sha256' | 'md5'>>;
   /**
    * The request by which {@link read} would ask, for a transfer that takes bytes faster than a store's client hands
    * them out; undefined where there is none. An answer that is not exactly the part is left to {@link read}.

@@ -5,6 +5,7 @@ import type { Host } from '../../src/host/host.ts';
 import {
   choice,
   connection,
+  flag,
   integer,
   lines,
   path,
@@ -77,6 +78,8 @@ export const fields = {
   targetFolder: path(),
   cacheFolder: path(),
   cacheLimit: integer({ min: 1, max: 100_000, defaultValue: 50, unit: 'GiB' }),
+  previousLock: path(),
+  requireDigest: flag(false),
   expectedDigest: text(),
   scan: choice(['warn', 'fail', 'off'], 'warn'),
   verifySignature: choice(['auto', 'require', 'off'], 'auto'),
@@ -96,6 +99,10 @@ export interface FetchInputs {
   readonly onChange: 'restart' | 'fail';
   readonly targetFolder: string;
   readonly expectedDigest?: string;
+  /** Nothing is transferred unless its digest is known before. */
+  readonly requireDigest: boolean;
+  /** A lock file to compare with; it may be absent. */
+  readonly previousLock?: string;
   readonly scan: ScanMode;
   readonly signature: SignatureSettings;
   /** A folder that runs share, and its limit in bytes. */
@@ -225,6 +232,8 @@ export function readFetchInputs(host: Host): FetchInputs {
     mode: raw.mode,
     onChange: raw.onChange,
     scan: raw.scan,
+    requireDigest: raw.requireDigest,
+    ...(raw.previousLock !== undefined && { previousLock: raw.previousLock }),
     signature: signatureOf(raw),
     targetFolder: raw.targetFolder ?? join(workspace, 'model'),
     ...(raw.cacheFolder !== undefined && {

@@ -1,6 +1,7 @@
 import type { Delivered } from '../../src/model/delivery.ts';
 import type { Candidate, Selection } from '../../src/model/selection/types.ts';
 import { formatBytes, formatSeconds, markdownTable, shortDigest } from '../../src/report/format.ts';
+import type { Verdict } from './earlier.ts';
 
 const candidatesShown = 10;
 const filesShown = 50;
@@ -49,12 +50,13 @@ export interface SummaryParts {
   readonly delivered: Delivered;
   readonly mode: 'download' | 'resolve';
   readonly signer?: string;
+  readonly verdict: Verdict;
   readonly seconds: number;
 }
 
 /** The run's summary page: version, source, digest, bytes, files. */
-export function summaryOf({ selection, delivered, mode, signer, seconds }: SummaryParts): string {
-  const { lock, changed, fetchedBytes, reusedBytes } = delivered;
+export function summaryOf({ selection, delivered, mode, signer, verdict, seconds }: SummaryParts): string {
+  const { lock, fetchedBytes, reusedBytes } = delivered;
   const moved =
     mode === 'resolve'
       ? 'none (resolved only)'
@@ -62,7 +64,8 @@ export function summaryOf({ selection, delivered, mode, signer, seconds }: Summa
   const facts = markdownTable(
     ['Model', lock.name],
     [
-      ['Version', `${lock.version}${changed ? ' (new here)' : ' (unchanged)'}`],
+      ['Version', lock.version],
+      [verdict.changed ? 'Changed' : 'Unchanged', verdict.why],
       ['Chosen because', selection.reason],
       ['Source', lock.source.url],
       ['Digest', lock.digest ?? 'not known yet'],
@@ -83,9 +86,13 @@ export function summaryOf({ selection, delivered, mode, signer, seconds }: Summa
         file.etag,
       ]),
   );
+  const candidates = markdownTable(
+    ['Candidate', 'Last written', 'Files', 'Size'],
+    selection.candidates.slice(0, candidatesShown).map(candidateCells),
+  );
   const findings = delivered.findings.map(({ file, kind, text }) => [kind, file, text]);
   const inspected =
     findings.length === 0 ? [] : ['', markdownTable(['Content', 'File', 'Finding'], findings)];
   const more = lock.files.length > filesShown ? [`… and ${lock.files.length - filesShown} more files.`] : [];
-  return [facts, '', files, ...more, ...inspected].join('\n');
+  return [facts, '', candidates, '', files, ...more, ...inspected].join('\n');
 }

@@ -1,9 +1,17 @@
 import { DeliveryError } from '../../src/errors.ts';
 import type { Host } from '../../src/host/host.ts';
 import { deliverModel } from '../../src/model/deliver.ts';
-import type { Delivered, DeliveryPlan } from '../../src/model/delivery.ts';
+import {
+  type Delivered,
+  type DeliveryContext,
+  type DeliveryPlan,
+  knownHash,
+} from '../../src/model/delivery.ts';
 import { createLock, type ModelLock } from '../../src/model/lock.ts';
 import { openStore } from '../../src/model/open.ts';
+import { type Comparison, findBaseline } from '../../src/model/previous/compare.ts';
+import { lockAttachment } from '../../src/model/previous/lastRun.ts';
+import { askDigests, requireKnownDigests } from '../../src/model/required.ts';
 import { recordResolved } from '../../src/model/resolve.ts';
 import { selectVersion } from '../../src/model/selection/select.ts';
 import type { Selection } from '../../src/model/selection/types.ts';
@@ -11,11 +19,14 @@ import { requireSignature, withSignature } from '../../src/model/signature/check
 import type { ModelStore } from '../../src/model/store.ts';
 import { lockPath } from '../../src/model/target/paths.ts';
 import { formatBytes } from '../../src/report/format.ts';
+import { earlierOf, judge, keepForNextRun, type Verdict } from './earlier.ts';
 import { type FetchInputs, readFetchInputs } from './inputs.ts';
 import { explainSelection, summaryOf } from './report.ts';
 
-function resolvedLock(store: ModelStore, selection: Selection): ModelLock {
-  return createLock({
+/** The version as a lock; what an earlier run learned of the same source files is known of these too. */
+function resolvedLock(store: ModelStore, selection: Selection, { baseline }: Comparison): ModelLock {
+  const earlier = (baseline?.locks ?? []).flatMap(({ files }) => files);
+  const lock = createLock({
     name: selection.model,
     version: selection.version,
     source: store.source,
@@ -28,6 +39,11 @@ function resolvedLock(store: ModelStore, selection: Selection): ModelLock {
       ...(stored.sha256 !== undefined && { sha256: stored.sha256 }),
     })),
   });
+  const files = lock.files.map((file) => {
+    const sha256 = knownHash(file, earlier);
+    return sha256 === undefined ? file : { ...file, sha256 };
+  });
+  return createLock({ ...lock, files });
 }
 
 function planOf(inputs: FetchInputs, resolved: ModelLock, selection: Selection): DeliveryPlan {
@@ -45,17 +61,17 @@ function planOf(inputs: FetchInputs, resolved: ModelLock, selection: Selection):
   };
 }
 
-function setOutputs(host: Host, inputs: FetchInputs, { lock, changed }: Delivered): void {
+function setOutputs(host: Host, inputs: FetchInputs, { delivered: { lock }, verdict }: Outcome): void {
   host.output('modelPath', inputs.mode === 'download' ? inputs.targetFolder : '');
   host.output('modelName', lock.name);
   host.output('modelVersion', lock.version);
   host.output('modelDigest', lock.digest ?? '');
   host.output('modelSize', String(lock.size));
-  host.output('modelChanged', String(changed));
+  host.output('modelChanged', String(verdict.changed));
   host.output('modelLock', lockPath(inputs.targetFolder));
 }
 
-function sayResult(host: Host, inputs: FetchInputs, delivered: Delivered): void {
+function sayResult(host: Host, inputs: FetchInputs, { delivered, verdict }: Outcome): void {
   const { lock, fetchedBytes, reusedBytes } = delivered;
   const model = `${lock.name} ${lock.version}`;
   if (inputs.mode === 'resolve') {
@@ -70,6 +86,8 @@ function sayResult(host: Host, inputs: FetchInputs, delivered: Delivered): void 
     );
   }
   host.log.info(`Digest: ${lock.digest ?? 'not known before the files are read'}`);
+  for (const note of verdict.notes) host.log.info(note);
+  host.log.info(`Model ${verdict.changed ? 'changed' : 'unchanged'}: ${verdict.why}.`);
 }
 
 /** One choice and what became of it. */
@@ -78,28 +96,49 @@ interface Outcome {
   readonly delivered: Delivered;
   /** Who signed the version; absent when no signature was verified. */
   readonly signer?: string;
+  readonly verdict: Verdict;
 }
 
-async function chooseAndBring(host: Host, inputs: FetchInputs, store: ModelStore): Promise<Outcome> {
+/** The version to bring, with every digest that is known before. */
+async function planFor(inputs: FetchInputs, chosen: Selection, task: Task): Promise<DeliveryPlan> {
+  const { store, signal, comparison } = task;
+  const files = inputs.requireDigest ? await askDigests(store, chosen.files, signal) : chosen.files;
+  const selection = { ...chosen, files };
+  const plan = planOf(inputs, resolvedLock(store, selection, await comparison), selection);
+  if (inputs.requireDigest) {
+    const model = `model '${plan.resolved.name}', version '${plan.resolved.version}'`;
+    const reads = inputs.mode === 'download';
+    requireKnownDigests(model, { ...plan, files: plan.resolved.files, reads });
+  }
+  return plan;
+}
+
+/** What every step of the task works with. */
+interface Task extends DeliveryContext {
+  /** Under way since the task began, beside the listing of the store. */
+  readonly comparison: Promise<Comparison>;
+}
+
+async function chooseAndBring(host: Host, inputs: FetchInputs, task: Task): Promise<Outcome> {
   const wanted = withSignature(inputs.wanted, inputs.signature);
-  const chosen = await selectVersion(store, wanted, host.cancelled);
+  const chosen = await selectVersion(task.store, wanted, task.signal);
   for (const line of explainSelection(chosen)) host.log.info(line);
-  const context = { store, log: host.log, signal: host.cancelled };
-  const { selection, signer } = await requireSignature(chosen, wanted, inputs.signature, context);
-  const plan = planOf(inputs, resolvedLock(store, selection), selection);
+  const { selection, signer } = await requireSignature(chosen, wanted, inputs.signature, task);
+  const plan = await planFor(inputs, selection, task);
   const delivered =
-    inputs.mode === 'download' ? await deliverModel(plan, context) : await recordResolved(plan, context);
-  return { selection, delivered, ...(signer !== undefined && { signer }) };
+    inputs.mode === 'download' ? await deliverModel(plan, task) : await recordResolved(plan, task);
+  const verdict = judge(await task.comparison, delivered);
+  return { selection, delivered, verdict, ...(signer !== undefined && { signer }) };
 }
 
 /** Choices that are made when each is overwritten before it has arrived. */
 const mostChoices = 3;
 
 /** Chooses anew when the chosen version is overwritten meanwhile, if the user wants that: never a mixture. */
-async function settle(host: Host, inputs: FetchInputs, store: ModelStore): Promise<Outcome> {
+async function settle(host: Host, inputs: FetchInputs, task: Task): Promise<Outcome> {
   for (let choices = 1; ; choices += 1) {
     try {
-      return await chooseAndBring(host, inputs, store);
+      return await chooseAndBring(host, inputs, task);
     } catch (error) {
       const changed = error instanceof DeliveryError && error.code === 'MODEL_CHANGED';
       if (!changed || inputs.onChange === 'fail' || choices >= mostChoices) throw error;
@@ -114,13 +153,18 @@ export async function run(host: Host): Promise<void> {
   const inputs = readFetchInputs(host);
   const store = await openStore(inputs.source, host.cancelled);
   host.log.info(`Looking for model '${inputs.wanted.model}' in ${store.source.url}`);
-  const outcome = await settle(host, inputs, store);
+  const earlier = earlierOf(host, inputs, store.source);
+  const comparison = findBaseline(earlier);
+  comparison.catch(() => undefined);
+  const task = { store, log: host.log, signal: host.cancelled, comparison };
+  const outcome = await settle(host, inputs, task);
   const { delivered } = outcome;
 
   for (const { file, text } of delivered.findings) host.log.warning(`'${file}' ${text}.`);
-  sayResult(host, inputs, delivered);
-  setOutputs(host, inputs, delivered);
+  sayResult(host, inputs, outcome);
+  setOutputs(host, inputs, outcome);
   const seconds = (performance.now() - started) / 1000;
   host.summary('Fetch model', summaryOf({ ...outcome, mode: inputs.mode, seconds }));
-  host.attachment('model-delivery.model', 'model', JSON.stringify(delivered.lock));
+  host.attachment(lockAttachment, 'model', JSON.stringify(delivered.lock));
+  await keepForNextRun(host, earlier, delivered.lock);
 }

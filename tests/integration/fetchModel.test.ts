@@ -82,7 +82,9 @@ describe('FetchModel', () => {
         assert.equal(said.outputs.get('modelName'), 'credit');
         assert.equal(said.outputs.get('modelPath'), join(folder, 'model'));
         assert.deepEqual(JSON.parse(said.attachments.get('model') ?? ''), JSON.parse(content));
-        assert.match(said.summaries.get('Fetch model') ?? '', /\| Version \| 2\.0 \(new here\) \|/);
+        assert.match(said.summaries.get('Fetch model') ?? '', /\| Version \| 2\.0 \|/);
+        assert.match(said.summaries.get('Fetch model') ?? '', /\| Changed \| the target folder held another/);
+        assert.match(said.summaries.get('Fetch model') ?? '', /^\| 10\.0 \|/m);
       }));
 
     for (const [policy, version, expected] of [
@@ -153,6 +155,38 @@ describe('FetchModel', () => {
         const said = await fetchModel(inputs(folder));
         assert.equal(await readFile(file, 'utf8'), 'two');
         assert.match(said.lines.join('\n'), /3 B fetched, 6 B already there/);
+      }));
+
+    it('compares with what the cache remembers when the target folder is a new one', () =>
+      withFolder(async (folder) => {
+        const once = (target: string, more: Record<string, string> = {}) =>
+          fetchModel({
+            ...inputs(folder, more),
+            ...{ cacheFolder: join(folder, 'cache'), targetFolder: join(folder, target) },
+          });
+        assert.equal((await once('a')).outputs.get('modelChanged'), 'true');
+        const said = await once('b');
+        assert.equal(said.outputs.get('modelChanged'), 'false');
+        assert.match(said.lines.join('\n'), /Model unchanged: compared with version 2\.0 of .* cache/);
+        const other = await once('a', { versionPolicy: 'exact', version: '9.0' });
+        assert.equal(other.outputs.get('modelChanged'), 'true');
+        const back = await once('a', { previousLock: join(folder, 'b', 'model.lock.json') });
+        assert.equal(back.outputs.get('modelChanged'), 'false');
+        assert.match(back.lines.join('\n'), /compared with version 2\.0 of the lock /);
+      }));
+
+    it('demands a digest before the first byte where the user does', () =>
+      withFolder(async (folder) => {
+        await publish(container, { 'digests/1/a': 'known' }, { sha256: sha256('known') });
+        const demanded = (more: Record<string, string> = {}) =>
+          inputs(folder, { model: 'digests', requireDigest: 'true', mode: 'resolve', ...more });
+        assert.equal((await fetchModel(demanded())).outputs.get('modelVersion'), '1');
+        await publish(container, { 'digests/1/b': 'not recorded' });
+        const failure = await failureOf(demanded());
+        assert.equal(failure.code, 'DIGEST_REQUIRED');
+        assert.match(failure.text, /1 of 2 file\(s\).*'b'.*Nothing was transferred/s);
+        const said = await fetchModel(demanded({ mode: 'download' }));
+        assert.equal(said.outputs.get('modelSize'), '17', 'Content-MD5 is enough for bytes that are read');
       }));
 
     it("replaces another version: its files go, the user's own files stay", () =>

@@ -1,4 +1,5 @@
 import { DeliveryError } from '../../errors.ts';
+import { digestsOf, type KnownDigests } from '../checksums.ts';
 import type { PinnedFile } from '../store.ts';
 import { type HttpAnswer, headerOf } from './client.ts';
 
@@ -10,6 +11,8 @@ export interface Probe {
   readonly lastModified: Date | undefined;
   /** Parts can be asked for, and are pinned. */
   readonly ranged: boolean;
+  /** Digests of the whole file that the headers tell. */
+  readonly digests: KnownDigests;
 }
 
 /** True for an ETag that means equality of every byte; RFC 9110, section 8.8.1. */
@@ -46,6 +49,7 @@ export function probeOf(answer: HttpAnswer): Probe {
     identity,
     lastModified: modifiedOf(answer),
     ranged: answer.status === 206 && identity !== undefined && isStrong(identity),
+    digests: digestsOf(answer.status, (name) => headerOf(answer, name)),
   };
 }
 

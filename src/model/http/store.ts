@@ -91,6 +91,7 @@ async function storedFile({ client }: Access, file: IndexedFile, signal: AbortSi
     size,
     etag: identity,
     lastModified: probe.lastModified ?? new Date(0),
+    ...probe.digests,
     ...(file.sha256 !== undefined && { sha256: file.sha256 }),
     ...(!probe.ranged && { whole: true }),
   };

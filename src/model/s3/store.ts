@@ -1,5 +1,11 @@
 import { Readable } from 'node:stream';
-import { GetObjectCommand, type GetObjectCommandOutput, type S3Client } from '@aws-sdk/client-s3';
+import {
+  GetObjectCommand,
+  type GetObjectCommandOutput,
+  HeadObjectCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { digestsOf, type KnownDigests } from '../checksums.ts';
 import { type ModelStore, modelChanged, type PinnedFile, type ReadOptions } from '../store.ts';
 import { bodyOf } from '../storeFailure.ts';
 import { s3Client } from './client.ts';
@@ -63,6 +69,33 @@ async function readObject(bucket: Bucket, reading: S3Client, file: PinnedFile, o
   return bodyOf(body, { skip: answer.ContentRange === undefined ? offset : 0, take }, file, signal);
 }
 
+/** The publisher's SHA-256 (metadata `sha256`), else the checksum that the service keeps of the whole object. */
+async function digestsOfObject(
+  bucket: Bucket,
+  file: PinnedFile,
+  abortSignal: AbortSignal,
+): Promise<KnownDigests> {
+  const command = new HeadObjectCommand({
+    Bucket: bucket.location.bucket,
+    Key: file.name,
+    IfMatch: file.etag,
+    ChecksumMode: 'ENABLED',
+    ...(file.versionId !== undefined && { VersionId: file.versionId }),
+  });
+  try {
+    const answer = await bucket.client.send(command, { abortSignal });
+    const headers: Readonly<Record<string, string | undefined>> = {
+      'x-amz-meta-sha256': answer.Metadata?.['sha256'],
+      'x-amz-checksum-sha256': answer.ChecksumSHA256,
+      'x-amz-checksum-type': answer.ChecksumType,
+    };
+    return digestsOf(200, (name) => headers[name]);
+  } catch (error) {
+    if (changedCodes.has(s3Code(error))) throw modelChanged(file, error);
+    throw await explained(bucket, error, 's3:GetObject', abortSignal);
+  }
+}
+
 /** How the store is asked. */
 export interface S3Options {
   /** Names a page of a listing; the service gives 1,000 at most. */
@@ -86,6 +119,7 @@ export function openS3Store(location: S3Location, options: S3Options = {}): Mode
       yield* listObjects(bucket, prefix, versioned, signal);
     },
     children: (prefix, signal) => listChildren(bucket, prefix, signal),
+    digests: (file, signal) => digestsOfObject(bucket, file, signal),
     direct: (file, { offset, length }) => sign(pinned(bucket, file, offset, length), file.etag),
     read: (file, readOptions) => readObject(bucket, reading, file, readOptions),
   };

@@ -38,6 +38,7 @@ describe("FetchModel's inputs", () => {
       },
       mode: 'download',
       onChange: 'restart',
+      requireDigest: false,
       scan: 'warn',
       signature: { mode: 'auto', file: 'model.sig' },
       targetFolder: join('/agent', 'model'),
