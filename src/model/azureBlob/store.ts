@@ -150,7 +150,8 @@ export function openAzureBlobStore(location: AzureBlobLocation, options: AzureBl
     service,
     container: service.getContainerClient(location.container),
     reading: serviceClient(location, 1).getContainerClient(location.container),
-    pageSize: options.pageSize ?? 5000,
+    // The SDK's parsed pages are what listing takes of memory: of 100,000 names 260 MB at most, with 5,000 a page 400.
+    pageSize: options.pageSize ?? 1000,
   };
   const direct = createDirectRequests(location.credential);
   return {
