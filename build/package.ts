@@ -48,10 +48,12 @@ function runTfx(output: string): void {
 }
 
 function describe(name: string, metafile: Metafile): string {
-  const size = statSync(join(packagedTaskFolder(name), 'index.js')).size;
+  const sizes = Object.values(metafile.outputs).map(({ bytes }) => bytes);
+  const size = sizes.reduce((sum, bytes) => sum + bytes, 0);
+  const start = statSync(join(packagedTaskFolder(name), 'task.js')).size;
   const heaviest = weighPackages(metafile).slice(0, 5);
   const parts = heaviest.map(([origin, bytes]) => `${origin} ${formatBytes(bytes)}`).join(', ');
-  return `  ${name.padEnd(16)} ${formatBytes(size).padStart(9)}  ${parts}`;
+  return `  ${name.padEnd(16)} ${formatBytes(size).padStart(9)}, ${formatBytes(start)} at the start  ${parts}`;
 }
 
 /** Makes dist/model-delivery-<version>.vsix; returns its path. Throws when a contract is broken. */

@@ -12,7 +12,7 @@ import { settleEngine } from './engine.ts';
 import { readBuildInputs } from './inputs.ts';
 import { deliver } from './model.ts';
 import { openSigner } from './signing.ts';
-import { imageTest } from './trial.ts';
+import type { TestInput } from './testInput.ts';
 
 /** The start of the run, or the time that a reproducible build prescribes (reproducible-builds.org). */
 function creationTime(host: Host): Date {
@@ -61,11 +61,17 @@ async function wantedDocuments({ host, inputs }: Run): Promise<Pick<BuildRequest
   return { documents: { sbom, ...(inputs.provenance ? { provenance: definition } : {}), ...signed } };
 }
 
+/** Loaded late: few runs of it need what golden requests need. */
+async function testOf(run: Run, test: TestInput): Promise<Pick<BuildRequest, 'test'>> {
+  const { imageTest } = await import('./trial.ts');
+  return { test: await imageTest(run, test) };
+}
+
 async function build(run: Run): Promise<BuiltImage> {
   const { host, inputs, client } = run;
   const { model, test } = inputs;
   host.log.info(`Engine: ${inputs.application.engine}, ${inputs.why}`);
-  const tested = test === undefined ? {} : { test: await imageTest(run, test) };
+  const tested = test === undefined ? {} : await testOf(run, test);
   return buildImage({
     ...tested,
     ...(await wantedDocuments(run)),
