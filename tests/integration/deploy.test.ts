@@ -1,28 +1,16 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
-import type { RegistryEndpoint } from '../../local/lib/endpoints.ts';
 import { DeliveryError } from '../../src/errors.ts';
 import type { KubeObject } from '../../src/kube/objects.ts';
 import { restorable } from '../../src/kube/plan.ts';
 import { watchUntil } from '../../src/kube/watchUntil.ts';
-import {
-  type Run,
-  registryConnection,
-  runDeploy,
-  soon,
-  type TestNamespace,
-  testNamespace,
-  whileUsersAsk,
-} from '../support/deployment.ts';
+import { type Run, soon, whileUsersAsk } from '../support/deployment.ts';
 import { withFolder } from '../support/folder.ts';
-import { services } from '../support/services.ts';
-import { pushWebImages } from '../support/webImage.ts';
+import { releases, succeeded } from '../support/releases.ts';
 
-const repository = `deploy/web-${randomBytes(3).toString('hex')}`;
 const images = [
   { tag: '10', modelVersion: 'v1', created: '2026-01-01T00:00:00Z' },
   { tag: '9', modelVersion: 'v2', created: '2026-01-02T00:00:00Z' },
@@ -34,48 +22,29 @@ const images = [
 
 describe('DeployToAks on a real cluster', function () {
   this.timeout(180_000);
-  let registry: RegistryEndpoint;
-  let kubeconfig: string;
-  let namespace: TestNamespace;
-  let digests: string[];
+  const at = releases('web', images, { appName: 'web', readinessPath: '/healthz' });
+  const pipeline = { 'Build.DefinitionName': 'nightly', 'Build.BuildNumber': '20260105.1' };
 
-  const reference = (index: number): string => `${registry.host}/${repository}@${digests[index]}`;
+  const reference = (index: number): string => `${at.registry.host}/${at.repository}@${at.digests[index]}`;
 
   const deploy = (
     inputs: Record<string, string>,
     more: { signal?: AbortSignal; workingFolder?: string } = {},
-  ) =>
-    runDeploy({
-      inputs: {
-        connectionType: 'kubeconfig',
-        kubeconfig,
-        namespace: namespace.name,
-        appName: 'web',
-        readinessPath: '/healthz',
-        containerRegistry: 'registry',
-        repository,
-        createPullSecret: 'true',
-        rolloutTimeout: '60',
-        ...inputs,
-      },
-      connections: [registryConnection(registry)],
-      variables: { 'Build.DefinitionName': 'nightly', 'Build.BuildNumber': '20260105.1' },
-      ...more,
-    });
+  ) => at.deploy(inputs, { variables: pipeline, ...more });
 
   const deployment = async (name = 'web'): Promise<KubeObject> => {
-    const ref = { apiVersion: 'apps/v1', kind: 'Deployment', namespace: namespace.name, name };
-    const found = await namespace.client.get(ref, soon());
+    const ref = { apiVersion: 'apps/v1', kind: 'Deployment', namespace: at.namespace.name, name };
+    const found = await at.namespace.client.get(ref, soon());
     assert.ok(found, `Deployment ${name} exists`);
     return found;
   };
 
   /** Waits until the pods of former rollouts have ended, and with them the answers of former versions. */
   const settled = async (): Promise<void> => {
-    const pods = { apiVersion: 'v1', kind: 'Pod', namespace: namespace.name };
+    const pods = { apiVersion: 'v1', kind: 'Pod', namespace: at.namespace.name };
     const labelSelector = 'app.kubernetes.io/name=web';
     const { answer } = await watchUntil(
-      namespace.client,
+      at.namespace.client,
       [{ ...pods, labelSelector }],
       { timeoutMs: 60_000, signal: soon() },
       ([found]) => found?.length === 2 || undefined,
@@ -83,14 +52,9 @@ describe('DeployToAks on a real cluster', function () {
     assert.ok(answer, 'the former pods have ended');
   };
 
-  const succeeded = (run: Run): Run => {
-    assert.equal(run.error, undefined, `${run.error?.message}\n${run.log}`);
-    return run;
-  };
-
   const failed = (run: Run, code: string): Run => {
     assert.equal(run.error?.code, code, `${run.error?.message}\n${run.log}`);
-    for (const secret of [registry.password, ...run.said.secrets]) {
+    for (const secret of [at.registry.password, ...run.said.secrets]) {
       const everything = [
         run.log,
         run.error.message,
@@ -101,19 +65,6 @@ describe('DeployToAks on a real cluster', function () {
     }
     return run;
   };
-
-  before(async function () {
-    this.timeout(900_000);
-    const started = await services('cluster', 'registry');
-    registry = started.registry;
-    kubeconfig = started.cluster.kubeconfig;
-    digests = await pushWebImages(registry, repository, images);
-    namespace = await testNamespace(started.cluster);
-  });
-
-  after(async () => {
-    await namespace?.remove();
-  });
 
   describe('a generated application', () => {
     it('answers through the load balancer, by the digest of the newest image and with its trace', async () => {
@@ -210,7 +161,7 @@ describe('DeployToAks on a real cluster', function () {
     });
 
     it('that the nodes cannot pull ends early with the answer of the registry', async () => {
-      const image = `${registry.host}/${repository}@sha256:${'0'.repeat(64)}`;
+      const image = `${at.registry.host}/${at.repository}@sha256:${'0'.repeat(64)}`;
       const run = failed(
         await deploy({ image, containerRegistry: '', repository: '', createPullSecret: 'false' }),
         'ROLLOUT_IMAGE_PULL',
@@ -221,7 +172,7 @@ describe('DeployToAks on a real cluster', function () {
 
     it('that is unknown to the registry is refused with the nearest tags before anything changes', async () => {
       const run = failed(
-        await deploy({ image: `${registry.host}/${repository}:9-crash`, repository: '' }),
+        await deploy({ image: `${at.registry.host}/${at.repository}:9-crash`, repository: '' }),
         'IMAGE_NOT_FOUND',
       );
       assert.match(run.error?.remedy ?? '', /3-crash/);
@@ -239,12 +190,12 @@ describe('DeployToAks on a real cluster', function () {
       const run = failed(await deploy(inputs), 'ROLLOUT_CRASH');
       assert.equal(run.said.outputs.get('rolledBack'), 'true');
       assert.match(run.log, /Removed Deployment 'gone'/);
-      const place = { namespace: namespace.name, name: 'gone' };
+      const place = { namespace: at.namespace.name, name: 'gone' };
       for (const ref of [
         { apiVersion: 'apps/v1', kind: 'Deployment', ...place },
         { apiVersion: 'v1', kind: 'Service', ...place },
       ]) {
-        assert.equal(await namespace.client.get(ref, soon()), undefined, ref.kind);
+        assert.equal(await at.namespace.client.get(ref, soon()), undefined, ref.kind);
       }
       assert.doesNotMatch(run.log, /Removed Secret/, 'the pull secret was there before');
     });
@@ -256,7 +207,7 @@ describe('DeployToAks on a real cluster', function () {
       await sleep(2500);
       // A release by another way, which knows no lease.
       const other = restorable(snapshot, snapshot);
-      await namespace.client.apply(other, { dryRun: false, force: true }, soon());
+      await at.namespace.client.apply(other, { dryRun: false, force: true }, soon());
       const run = failed(await first, 'ROLLOUT_SUPERSEDED');
       assert.equal(run.said.outputs.get('rolledBack'), 'false');
       const again = succeeded(await deploy({ tagFilter: '^9$' }));
@@ -277,11 +228,11 @@ describe('DeployToAks on a real cluster', function () {
     });
 
     it('of a run that was killed keeps nobody out for long', async () => {
-      const place = { name: 'model-delivery-web', namespace: namespace.name };
+      const place = { name: 'model-delivery-web', namespace: at.namespace.name };
       const ref = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', ...place };
-      const lease = await namespace.client.get(ref, soon());
+      const lease = await at.namespace.client.get(ref, soon());
       assert.ok(lease);
-      await namespace.client.update(
+      await at.namespace.client.update(
         { ...lease, spec: { holderIdentity: 'a killed run', leaseDurationSeconds: 3 } },
         soon(),
       );
@@ -346,7 +297,7 @@ spec:
       });
 
     it('are applied in order with the image pinned, and rolled to the next version', async () => {
-      await withManifest(manifest(repository), async (folder) => {
+      await withManifest(manifest(at.repository), async (folder) => {
         const inputs = { manifests: 'k8s/*.yaml', appName: '' };
         const run = succeeded(await deploy({ ...inputs, tagFilter: '^10$' }, { workingFolder: folder }));
         assert.equal(run.said.outputs.get('deployedImage'), reference(0));
@@ -360,7 +311,7 @@ spec:
     });
 
     it('with an unknown field are refused with file, document and field before anything changes', async () => {
-      const wrong = manifest(repository)
+      const wrong = manifest(at.repository)
         .replace('greeting', 'farewell')
         .replace('serviceName:', 'servceName:');
       await withManifest(wrong, async (folder) => {
@@ -369,15 +320,15 @@ spec:
           'MANIFEST_INVALID',
         );
         assert.match(run.error?.message ?? '', /k8s\/own\.yaml, document 2 .*servceName/);
-        const ref = { apiVersion: 'v1', kind: 'ConfigMap', namespace: namespace.name, name: 'settings' };
-        const settings = await namespace.client.get(ref, soon());
+        const ref = { apiVersion: 'v1', kind: 'ConfigMap', namespace: at.namespace.name, name: 'settings' };
+        const settings = await at.namespace.client.get(ref, soon());
         assert.deepEqual(settings?.['data'], { greeting: 'hello' });
       });
     });
 
     it('of an unknown kind are refused with the nearest kinds', async () => {
       await withManifest(
-        manifest(repository).replace('kind: StatefulSet', 'kind: StatefullSet'),
+        manifest(at.repository).replace('kind: StatefulSet', 'kind: StatefullSet'),
         async (folder) => {
           const run = failed(
             await deploy({ manifests: 'k8s', appName: '', tagFilter: '^10$' }, { workingFolder: folder }),
@@ -389,9 +340,9 @@ spec:
     });
 
     it('whose fields another tool manages are refused, unless they are to be taken over', async () => {
-      await withManifest(manifest(repository), async (folder) => {
-        const path = `/api/v1/namespaces/${namespace.name}/configmaps/settings`;
-        await namespace.transport.json({
+      await withManifest(manifest(at.repository), async (folder) => {
+        const path = `/api/v1/namespaces/${at.namespace.name}/configmaps/settings`;
+        await at.namespace.transport.json({
           call: { verb: 'patch', what: 'the ConfigMap' },
           method: 'PATCH',
           path,
@@ -411,7 +362,7 @@ spec:
 
   describe('the namespace', () => {
     it('that is missing is refused, unless it is to be created', async () => {
-      const name = `${namespace.name}-new`;
+      const name = `${at.namespace.name}-new`;
       const run = failed(await deploy({ namespace: name, tagFilter: '^10$' }), 'NAMESPACE_NOT_FOUND');
       assert.match(run.error?.message ?? '', new RegExp(name));
       const inputs = {
@@ -423,7 +374,7 @@ spec:
       succeeded(await deploy(inputs));
       const call = { verb: 'delete', what: 'the namespace' };
       const path = `/api/v1/namespaces/${name}`;
-      await namespace.transport.json({ call, method: 'DELETE', path, signal: soon() });
+      await at.namespace.transport.json({ call, method: 'DELETE', path, signal: soon() });
     });
   });
 });

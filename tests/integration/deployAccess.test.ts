@@ -1,24 +1,12 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { parse, parseAllDocuments, stringify } from 'yaml';
-import type { ClusterEndpoint, RegistryEndpoint } from '../../local/lib/endpoints.ts';
 import type { ServiceConnection } from '../../src/host/host.ts';
 import type { KubeObject } from '../../src/kube/objects.ts';
-import {
-  type Run,
-  registryConnection,
-  runDeploy,
-  soon,
-  type TestNamespace,
-  testNamespace,
-} from '../support/deployment.ts';
-import { services } from '../support/services.ts';
-import { pushWebImages } from '../support/webImage.ts';
-
-const repository = `deploy/access-${randomBytes(3).toString('hex')}`;
+import { type Run, soon } from '../support/deployment.ts';
+import { releases } from '../support/releases.ts';
 
 interface Kubeconfig {
   clusters: { cluster: { server: string; 'certificate-authority-data'?: string } }[];
@@ -36,39 +24,25 @@ async function documentedRole(): Promise<KubeObject> {
 
 describe("DeployToAks's way into the cluster", function () {
   this.timeout(120_000);
-  let registry: RegistryEndpoint;
-  let cluster: ClusterEndpoint;
-  let namespace: TestNamespace;
+  const at = releases('access', [{ tag: '1', modelVersion: 'v1', created: '2026-01-01T00:00:00Z' }], {
+    appName: 'web',
+    readinessPath: '/healthz',
+  });
 
   const deploy = (
     inputs: Record<string, string>,
     connections: readonly ServiceConnection[] = [],
-  ): Promise<Run> =>
-    runDeploy({
-      inputs: {
-        connectionType: 'kubeconfig',
-        kubeconfig: cluster.kubeconfig,
-        namespace: namespace.name,
-        appName: 'web',
-        readinessPath: '/healthz',
-        containerRegistry: 'registry',
-        repository,
-        createPullSecret: 'true',
-        rolloutTimeout: '60',
-        ...inputs,
-      },
-      connections: [registryConnection(registry), ...connections],
-    });
+  ): Promise<Run> => at.deploy(inputs, { connections });
 
   const kubeconfigWith = async (change: (config: Kubeconfig) => void): Promise<string> => {
-    const config = parse(await readFile(cluster.kubeconfig, 'utf8')) as Kubeconfig;
+    const config = parse(await readFile(at.cluster.kubeconfig, 'utf8')) as Kubeconfig;
     change(config);
     return stringify(config);
   };
 
   /** A service account's token, with the rights of this role in the namespace. */
   const tokenWith = async (name: string, role: KubeObject): Promise<string> => {
-    const place = { namespace: namespace.name };
+    const place = { namespace: at.namespace.name };
     const subject = { kind: 'ServiceAccount', name, ...place };
     const rbac = 'rbac.authorization.k8s.io';
     const objects: KubeObject[] = [
@@ -82,11 +56,11 @@ describe("DeployToAks's way into the cluster", function () {
         roleRef: { apiGroup: rbac, kind: 'Role', name },
       },
     ];
-    for (const object of objects) await namespace.client.create(object, soon());
-    const answer = await namespace.transport.json({
+    for (const object of objects) await at.namespace.client.create(object, soon());
+    const answer = await at.namespace.transport.json({
       call: { verb: 'create', what: 'a token' },
       method: 'POST',
-      path: `/api/v1/namespaces/${namespace.name}/serviceaccounts/${name}/token`,
+      path: `/api/v1/namespaces/${at.namespace.name}/serviceaccounts/${name}/token`,
       body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { audiences: [] } },
       signal: soon(),
     });
@@ -95,11 +69,13 @@ describe("DeployToAks's way into the cluster", function () {
 
   const serviceAccountConnection = (token: string): ServiceConnection => ({
     id: 'aks',
-    url: namespace.access.server,
+    url: at.namespace.access.server,
     scheme: 'Token',
     parameters: {
       apitoken: Buffer.from(token).toString('base64'),
-      serviceaccountcertificate: Buffer.from(namespace.access.certificateAuthority ?? '').toString('base64'),
+      serviceaccountcertificate: Buffer.from(at.namespace.access.certificateAuthority ?? '').toString(
+        'base64',
+      ),
     },
     data: { authorizationtype: 'ServiceAccount', acceptuntrustedcerts: 'false' },
   });
@@ -111,22 +87,8 @@ describe("DeployToAks's way into the cluster", function () {
     return run;
   };
 
-  before(async function () {
-    this.timeout(900_000);
-    const started = await services('cluster', 'registry');
-    ({ registry, cluster } = started);
-    await pushWebImages(registry, repository, [
-      { tag: '1', modelVersion: 'v1', created: '2026-01-01T00:00:00Z' },
-    ]);
-    namespace = await testNamespace(cluster);
-  });
-
-  after(async () => {
-    await namespace?.remove();
-  });
-
   it('by the content of a kubeconfig works like by its path', async () => {
-    const content = await readFile(cluster.kubeconfig, 'utf8');
+    const content = await readFile(at.cluster.kubeconfig, 'utf8');
     const run = await deploy({ kubeconfig: content, serviceType: 'ClusterIP' });
     assert.equal(run.error, undefined, run.log);
     assert.ok(run.said.secrets.length > 0, 'its credentials are registered as secrets');
@@ -151,8 +113,8 @@ describe("DeployToAks's way into the cluster", function () {
     const inputs = { connectionType: 'kubernetes', kubernetesConnection: 'aks', appName: 'denied' };
     const run = failed(await deploy(inputs, [serviceAccountConnection(token)]), 'CLUSTER_FORBIDDEN');
     assert.match(run.error?.message ?? '', /may not (patch|create) deployments in namespace/);
-    const service = { apiVersion: 'v1', kind: 'Service', namespace: namespace.name, name: 'denied' };
-    assert.equal(await namespace.client.get(service, soon()), undefined);
+    const service = { apiVersion: 'v1', kind: 'Service', namespace: at.namespace.name, name: 'denied' };
+    assert.equal(await at.namespace.client.get(service, soon()), undefined);
   });
 
   it('by a service account without the right to watch is told all that is missing before anything changes', async () => {
@@ -167,12 +129,12 @@ describe("DeployToAks's way into the cluster", function () {
     const inputs = { connectionType: 'kubernetes', kubernetesConnection: 'aks', appName: 'blind' };
     const run = failed(await deploy(inputs, [serviceAccountConnection(token)]), 'RIGHTS_MISSING');
     assert.match(run.error?.message ?? '', /list, watch pods in namespace .*; list, watch replicasets\.apps/);
-    const service = { apiVersion: 'v1', kind: 'Service', namespace: namespace.name, name: 'blind' };
-    assert.equal(await namespace.client.get(service, soon()), undefined);
+    const service = { apiVersion: 'v1', kind: 'Service', namespace: at.namespace.name, name: 'blind' };
+    assert.equal(await at.namespace.client.get(service, soon()), undefined);
   });
 
   it('that is cut again and again goes on until the rollout is complete', async () => {
-    const server = new URL(namespace.access.server);
+    const server = new URL(at.namespace.access.server);
     const sockets = new Set<Socket>();
     const relay = createServer((socket) => {
       const upstream = connect(Number(server.port), server.hostname);

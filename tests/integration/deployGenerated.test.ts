@@ -1,70 +1,23 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
-import type { RegistryEndpoint } from '../../local/lib/endpoints.ts';
-import type { KubeObject } from '../../src/kube/objects.ts';
-import {
-  type Run,
-  registryConnection,
-  runDeploy,
-  soon,
-  type TestNamespace,
-  testNamespace,
-} from '../support/deployment.ts';
-import { services } from '../support/services.ts';
-import { pushWebImages } from '../support/webImage.ts';
-
-const repository = `deploy/generated-${randomBytes(3).toString('hex')}`;
+import { soon } from '../support/deployment.ts';
+import { releases, succeeded } from '../support/releases.ts';
 
 describe('DeployToAks with generated objects', function () {
   this.timeout(60_000);
-  let registry: RegistryEndpoint;
-  let kubeconfig: string;
-  let namespace: TestNamespace;
-
   // No pod runs: what is asked for is what counts here.
-  const deploy = (inputs: Record<string, string>): Promise<Run> =>
-    runDeploy({
-      inputs: {
-        connectionType: 'kubeconfig',
-        kubeconfig,
-        namespace: namespace.name,
-        appName: 'web',
-        replicas: '0',
-        containerRegistry: 'registry',
-        repository,
-        tagFilter: '^fits$',
-        ...inputs,
-      },
-      connections: [registryConnection(registry)],
-    });
-
-  const succeeded = (run: Run): Run => {
-    assert.equal(run.error, undefined, `${run.error?.message}\n${run.log}`);
-    return run;
-  };
-
-  const find = (apiVersion: string, kind: string, name = 'web'): Promise<KubeObject | undefined> =>
-    namespace.client.get({ apiVersion, kind, name, namespace: namespace.name }, soon());
-
-  before(async function () {
-    this.timeout(900_000);
-    const started = await services('cluster', 'registry');
-    registry = started.registry;
-    kubeconfig = started.cluster.kubeconfig;
-    namespace = await testNamespace(started.cluster);
-    await pushWebImages(registry, repository, [
+  const at = releases(
+    'generated',
+    [
       { tag: 'fits', modelVersion: 'v1', created: '2026-01-01T00:00:00Z' },
       { tag: 'mainframe', modelVersion: 'v1', created: '2026-01-02T00:00:00Z', architecture: 's390x' },
-    ]);
-  });
-
-  after(async () => {
-    await namespace?.remove();
-  });
+    ],
+    { appName: 'web', replicas: '0', tagFilter: '^fits$' },
+  );
+  const { deploy, find } = at;
 
   it("names the address by Azure's DNS label in the nodes' region", async () => {
-    const nodes = await namespace.client.list({ apiVersion: 'v1', kind: 'Node', namespace: '' }, soon());
-    await namespace.transport.json({
+    const nodes = await at.namespace.client.list({ apiVersion: 'v1', kind: 'Node', namespace: '' }, soon());
+    await at.namespace.transport.json({
       call: { verb: 'patch', what: 'the node' },
       method: 'PATCH',
       path: `/api/v1/nodes/${nodes.items[0]?.metadata.name}`,

@@ -1,97 +1,54 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { RegistryEndpoint } from '../../local/lib/endpoints.ts';
-import {
-  type Run,
-  registryConnection,
-  runDeploy,
-  soon,
-  type TestNamespace,
-  testNamespace,
-} from '../support/deployment.ts';
+import { type Run, soon } from '../support/deployment.ts';
 import { withFolder } from '../support/folder.ts';
-import { services } from '../support/services.ts';
-import { pushWebImages } from '../support/webImage.ts';
-
-const repository = `deploy/prune-${randomBytes(3).toString('hex')}`;
+import { releases, succeeded } from '../support/releases.ts';
 
 const configMap = (name: string): string =>
   JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { of: 'the release' } });
 
 const readinessProbe = { httpGet: { path: '/healthz', port: 8080 }, periodSeconds: 1 };
 
-const workload = JSON.stringify({
-  apiVersion: 'apps/v1',
-  kind: 'Deployment',
-  metadata: { name: 'web' },
-  spec: {
-    replicas: 1,
-    selector: { matchLabels: { app: 'web' } },
-    template: {
-      metadata: { labels: { app: 'web' } },
-      spec: {
-        terminationGracePeriodSeconds: 0,
-        containers: [{ name: 'web', image: repository, readinessProbe }],
+const workload = (image: string): string =>
+  JSON.stringify({
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'web' },
+    spec: {
+      replicas: 1,
+      selector: { matchLabels: { app: 'web' } },
+      template: {
+        metadata: { labels: { app: 'web' } },
+        spec: {
+          terminationGracePeriodSeconds: 0,
+          containers: [{ name: 'web', image, readinessProbe }],
+        },
       },
     },
-  },
-});
+  });
 
 describe('DeployToAks with prune', function () {
   this.timeout(120_000);
-  let registry: RegistryEndpoint;
-  let kubeconfig: string;
-  let namespace: TestNamespace;
+  const at = releases(
+    'prune',
+    [
+      { tag: '1', modelVersion: 'v1', created: '2026-01-01T00:00:00Z' },
+      { tag: '2', modelVersion: 'v2', created: '2026-01-02T00:00:00Z', behaviour: 'crash' },
+    ],
+    { manifests: 'all.yaml', tagFilter: '^1$', prune: 'true' },
+  );
 
   const deploy = (documents: readonly string[], inputs: Record<string, string> = {}): Promise<Run> =>
     withFolder(async (folder) => {
-      await writeFile(join(folder, 'all.yaml'), [workload, ...documents].join('\n---\n'));
-      return runDeploy({
-        inputs: {
-          connectionType: 'kubeconfig',
-          kubeconfig,
-          namespace: namespace.name,
-          manifests: 'all.yaml',
-          containerRegistry: 'registry',
-          repository,
-          tagFilter: '^1$',
-          createPullSecret: 'true',
-          rolloutTimeout: '60',
-          prune: 'true',
-          ...inputs,
-        },
-        connections: [registryConnection(registry)],
-        workingFolder: folder,
-      });
+      await writeFile(join(folder, 'all.yaml'), [workload(at.repository), ...documents].join('\n---\n'));
+      return at.deploy(inputs, { workingFolder: folder });
     });
 
   const exists = async (name: string): Promise<boolean> => {
-    const ref = { apiVersion: 'v1', kind: 'ConfigMap', namespace: namespace.name, name };
-    return (await namespace.client.get(ref, soon())) !== undefined;
+    const ref = { apiVersion: 'v1', kind: 'ConfigMap', namespace: at.namespace.name, name };
+    return (await at.namespace.client.get(ref, soon())) !== undefined;
   };
-
-  const succeeded = (run: Run): Run => {
-    assert.equal(run.error, undefined, `${run.error?.message}\n${run.log}`);
-    return run;
-  };
-
-  before(async function () {
-    this.timeout(900_000);
-    const started = await services('cluster', 'registry');
-    registry = started.registry;
-    kubeconfig = started.cluster.kubeconfig;
-    namespace = await testNamespace(started.cluster);
-    await pushWebImages(registry, repository, [
-      { tag: '1', modelVersion: 'v1', created: '2026-01-01T00:00:00Z' },
-      { tag: '2', modelVersion: 'v2', created: '2026-01-02T00:00:00Z', behaviour: 'crash' },
-    ]);
-  });
-
-  after(async () => {
-    await namespace?.remove();
-  });
 
   it('records what it applies, and a second run has nothing to do', async () => {
     succeeded(await deploy(['one', 'two', 'three'].map(configMap)));
@@ -113,13 +70,13 @@ describe('DeployToAks with prune', function () {
   });
 
   it('removes what left the manifests, and never what it did not apply', async () => {
-    const foreign = { name: 'foreign', namespace: namespace.name };
-    await namespace.client.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata: foreign }, soon());
+    const foreign = { name: 'foreign', namespace: at.namespace.name };
+    await at.namespace.client.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata: foreign }, soon());
     // 'two' is deleted and made anew by somebody else: the name is recorded, the object is not ours.
-    const two = { apiVersion: 'v1', kind: 'ConfigMap', name: 'two', namespace: namespace.name };
-    await namespace.client.remove(two, { propagation: 'Background' }, soon());
-    const metadata = { name: 'two', namespace: namespace.name };
-    await namespace.client.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata }, soon());
+    const two = { apiVersion: 'v1', kind: 'ConfigMap', name: 'two', namespace: at.namespace.name };
+    await at.namespace.client.remove(two, { propagation: 'Background' }, soon());
+    const metadata = { name: 'two', namespace: at.namespace.name };
+    await at.namespace.client.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata }, soon());
     const run = succeeded(await deploy([configMap('three')]));
     assert.equal(run.said.outputs.get('changed'), 'true');
     assert.match(run.log, /Removed ConfigMap 'one'/);

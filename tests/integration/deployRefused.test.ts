@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeObject } from '../../src/kube/objects.ts';
 import { type Run, runDeploy, soon, type TestNamespace, testNamespace } from '../support/deployment.ts';
 import { withFolder } from '../support/folder.ts';
@@ -69,6 +70,19 @@ function silentWebhook(namespace: string): KubeObject {
   };
 }
 
+/** Asks until the cluster says no, for half a minute. */
+async function untilRefused(ask: () => Promise<unknown>): Promise<void> {
+  for (let left = 300; left > 0; left -= 1) {
+    const refused = await ask().then(
+      () => false,
+      () => true,
+    );
+    if (refused) return;
+    await sleep(100);
+  }
+  throw new Error('the cluster takes what it should refuse');
+}
+
 describe('DeployToAks with what the cluster does not take', function () {
   this.timeout(60_000);
   let namespace: TestNamespace;
@@ -113,6 +127,14 @@ describe('DeployToAks with what the cluster does not take', function () {
       await namespace.client.apply(object, { dryRun: false, force: true }, soon());
     }
     await ending.remove();
+    // The API server takes a new policy or webhook into account a moment after it has taken the object.
+    for (const [kind, name] of [
+      ['ConfigMap', 'forbidden'],
+      ['Secret', 'secret'],
+    ]) {
+      const object = { apiVersion: 'v1', kind, metadata: { name, namespace: namespace.name } } as KubeObject;
+      await untilRefused(() => namespace.client.apply(object, { dryRun: true, force: true }, soon()));
+    }
     const run = await deploy([workload('there')]);
     assert.equal(run.error, undefined, run.log);
   });

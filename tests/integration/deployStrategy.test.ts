@@ -1,60 +1,35 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { RegistryEndpoint } from '../../local/lib/endpoints.ts';
 import type { KubeObject } from '../../src/kube/objects.ts';
 import { watchUntil } from '../../src/kube/watchUntil.ts';
-import {
-  type Run,
-  registryConnection,
-  runDeploy,
-  soon,
-  type TestNamespace,
-  testNamespace,
-  usersGet,
-  whileUsersAsk,
-} from '../support/deployment.ts';
+import { type Run, soon, usersGet, whileUsersAsk } from '../support/deployment.ts';
 import { withFolder } from '../support/folder.ts';
-import { services } from '../support/services.ts';
-import { pushWebImages } from '../support/webImage.ts';
-
-const repository = `deploy/strategy-${randomBytes(3).toString('hex')}`;
+import { releases, succeeded } from '../support/releases.ts';
 
 describe('DeployToAks in stages', function () {
   this.timeout(180_000);
-  let registry: RegistryEndpoint;
-  let kubeconfig: string;
-  let namespace: TestNamespace;
+  const at = releases(
+    'strategy',
+    [
+      { tag: '1', modelVersion: 'v1', created: '2026-01-01T00:00:00Z' },
+      { tag: '2', modelVersion: 'v2', created: '2026-01-02T00:00:00Z' },
+      { tag: 'crash', modelVersion: 'v3', created: '2026-01-03T00:00:00Z', behaviour: 'crash' },
+      { tag: 'broken', modelVersion: 'v4', created: '2026-01-04T00:00:00Z', behaviour: 'broken' },
+    ],
+    { appName: 'web', replicas: '2', readinessPath: '/healthz' },
+  );
   let url: string;
 
   const deploy = (
     tag: string,
     inputs: Record<string, string>,
     workingFolder = '/nonexistent',
-  ): Promise<Run> =>
-    runDeploy({
-      inputs: {
-        connectionType: 'kubeconfig',
-        kubeconfig,
-        namespace: namespace.name,
-        appName: 'web',
-        replicas: '2',
-        readinessPath: '/healthz',
-        containerRegistry: 'registry',
-        repository,
-        tagFilter: `^${tag}$`,
-        createPullSecret: 'true',
-        rolloutTimeout: '60',
-        ...inputs,
-      },
-      connections: [registryConnection(registry)],
-      workingFolder,
-    });
+  ): Promise<Run> => at.deploy({ tagFilter: `^${tag}$`, ...inputs }, { workingFolder });
 
   const live = async (apiVersion: string, kind: string): Promise<KubeObject> => {
-    const found = await namespace.client.get(
-      { apiVersion, kind, namespace: namespace.name, name: 'web' },
+    const found = await at.namespace.client.get(
+      { apiVersion, kind, namespace: at.namespace.name, name: 'web' },
       soon(),
     );
     assert.ok(found);
@@ -66,10 +41,10 @@ describe('DeployToAks in stages', function () {
     const run = await deploy('1', { probePath: '/healthz' });
     assert.equal(run.error, undefined, `${run.error?.message}\n${run.log}`);
     url = run.said.outputs.get('endpointUrl') ?? '';
-    const pods = { apiVersion: 'v1', kind: 'Pod', namespace: namespace.name };
+    const pods = { apiVersion: 'v1', kind: 'Pod', namespace: at.namespace.name };
     const options = { timeoutMs: 60_000, signal: soon() };
     const { answer } = await watchUntil(
-      namespace.client,
+      at.namespace.client,
       [pods],
       options,
       ([all]) => all?.length === 2 || undefined,
@@ -99,29 +74,6 @@ describe('DeployToAks in stages', function () {
       await writeFile(join(folder, 'golden.json'), JSON.stringify(golden));
       await use(folder);
     });
-
-  const succeeded = (run: Run): Run => {
-    assert.equal(run.error, undefined, `${run.error?.message}\n${run.log}`);
-    return run;
-  };
-
-  before(async function () {
-    this.timeout(900_000);
-    const started = await services('cluster', 'registry');
-    registry = started.registry;
-    kubeconfig = started.cluster.kubeconfig;
-    await pushWebImages(registry, repository, [
-      { tag: '1', modelVersion: 'v1', created: '2026-01-01T00:00:00Z' },
-      { tag: '2', modelVersion: 'v2', created: '2026-01-02T00:00:00Z' },
-      { tag: 'crash', modelVersion: 'v3', created: '2026-01-03T00:00:00Z', behaviour: 'crash' },
-      { tag: 'broken', modelVersion: 'v4', created: '2026-01-04T00:00:00Z', behaviour: 'broken' },
-    ]);
-    namespace = await testNamespace(started.cluster);
-  });
-
-  after(async () => {
-    await namespace?.remove();
-  });
 
   beforeEach(() => firstVersion());
   afterEach(() => isUsual());

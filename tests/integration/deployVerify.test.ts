@@ -1,50 +1,28 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { RegistryEndpoint } from '../../local/lib/endpoints.ts';
-import {
-  type Run,
-  registryConnection,
-  runDeploy,
-  soon,
-  type TestNamespace,
-  testNamespace,
-} from '../support/deployment.ts';
+import { type Run, soon } from '../support/deployment.ts';
 import { withFolder } from '../support/folder.ts';
-import { services } from '../support/services.ts';
-import { pushWebImages } from '../support/webImage.ts';
-
-const repository = `deploy/verify-${randomBytes(3).toString('hex')}`;
+import { releases } from '../support/releases.ts';
 
 describe('DeployToAks before the switch', function () {
   this.timeout(120_000);
-  let registry: RegistryEndpoint;
-  let kubeconfig: string;
-  let namespace: TestNamespace;
+  const at = releases(
+    'verify',
+    [
+      { tag: '1', modelVersion: 'v1', created: '2026-01-01T00:00:00Z' },
+      { tag: '2', modelVersion: 'v2-b5', created: '2026-01-02T00:00:00Z' },
+      { tag: '3', modelVersion: 'v3', created: '2026-01-03T00:00:00Z', behaviour: 'crash' },
+      { tag: 'slow', modelVersion: 'v4', created: '2026-01-04T00:00:00Z', behaviour: 'slow' },
+    ],
+    { appName: 'web', readinessPath: '/healthz' },
+  );
 
   const deploy = (
     tag: string,
     inputs: Record<string, string>,
     workingFolder = '/nonexistent',
-  ): Promise<Run> =>
-    runDeploy({
-      inputs: {
-        connectionType: 'kubeconfig',
-        kubeconfig,
-        namespace: namespace.name,
-        appName: 'web',
-        readinessPath: '/healthz',
-        containerRegistry: 'registry',
-        repository,
-        tagFilter: `^${tag}$`,
-        createPullSecret: 'true',
-        rolloutTimeout: '60',
-        ...inputs,
-      },
-      connections: [registryConnection(registry)],
-      workingFolder,
-    });
+  ): Promise<Run> => at.deploy({ tagFilter: `^${tag}$`, ...inputs }, { workingFolder });
 
   /** The test application answers 0.2 for 'v1' and 0.5 for 'v2-b5'. */
   const withGolden = (expected: object, use: (folder: string) => Promise<void>): Promise<void> =>
@@ -60,28 +38,10 @@ describe('DeployToAks before the switch', function () {
     });
 
   const imagesRunning = async (): Promise<string[]> => {
-    const pods = { apiVersion: 'v1', kind: 'Pod', namespace: namespace.name };
-    const { items } = await namespace.client.list(pods, soon());
+    const pods = { apiVersion: 'v1', kind: 'Pod', namespace: at.namespace.name };
+    const { items } = await at.namespace.client.list(pods, soon());
     return items.map((pod) => pod.metadata.name);
   };
-
-  before(async function () {
-    this.timeout(900_000);
-    const started = await services('cluster', 'registry');
-    registry = started.registry;
-    kubeconfig = started.cluster.kubeconfig;
-    await pushWebImages(registry, repository, [
-      { tag: '1', modelVersion: 'v1', created: '2026-01-01T00:00:00Z' },
-      { tag: '2', modelVersion: 'v2-b5', created: '2026-01-02T00:00:00Z' },
-      { tag: '3', modelVersion: 'v3', created: '2026-01-03T00:00:00Z', behaviour: 'crash' },
-      { tag: 'slow', modelVersion: 'v4', created: '2026-01-04T00:00:00Z', behaviour: 'slow' },
-    ]);
-    namespace = await testNamespace(started.cluster);
-  });
-
-  after(async () => {
-    await namespace?.remove();
-  });
 
   it('rolls out a model whose predictions are as approved, and leaves no trial pod', async () => {
     await withGolden({ v1: { score: 0.2 } }, async (folder) => {
@@ -150,8 +110,8 @@ describe('DeployToAks before the switch', function () {
     assert.equal(run.error, undefined, `${run.error?.message}\n${run.log}`);
     assert.match(run.log, /~ spec\.replicas: 2 → 3/);
     assert.match(run.log, /~ spec\.template\.spec\.containers\[web\]\.image: .* → /);
-    const ref = { apiVersion: 'apps/v1', kind: 'Deployment', namespace: namespace.name, name: 'web' };
-    const live = await namespace.client.get(ref, soon());
+    const ref = { apiVersion: 'apps/v1', kind: 'Deployment', namespace: at.namespace.name, name: 'web' };
+    const live = await at.namespace.client.get(ref, soon());
     assert.ok(live);
     assert.equal((live['spec'] as { replicas: number }).replicas, 2);
   });
