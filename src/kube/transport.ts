@@ -80,12 +80,18 @@ function query(parameters: ApiRequest['query']): string {
   return text === '' ? '' : `?${text}`;
 }
 
-/** What an error means for the next attempt; a refused token is asked for anew once, it may just have expired. */
+/** What an error means for the next attempt. A refused token is asked for anew once, it may just have expired. */
 function adviser(hasToken: boolean): (error: unknown) => RetryAdvice {
   let mayRenew = hasToken;
+  let failures = 0;
   return (error) => {
     if (error instanceof TemporaryAnswer) {
-      return { temporary: true, ...(error.afterMs === undefined ? {} : { afterMs: error.afterMs }) };
+      // A server that is up and fails (a webhook of it gives no answer, say) is not waited for as a restart is.
+      if (error.answer.status === 500) failures += 1;
+      return {
+        temporary: failures < attempts,
+        ...(error.afterMs === undefined ? {} : { afterMs: error.afterMs }),
+      };
     }
     if (!(error instanceof ApiError && error.status === 401)) {
       return { temporary: isTemporaryNetworkError(error) };
