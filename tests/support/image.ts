@@ -4,6 +4,7 @@ import tar from 'tar-stream';
 import { type BaseImage, ensureBaseImage } from '../../local/baseimage/index.ts';
 import { createContext } from '../../local/lib/context.ts';
 import type { RegistryEndpoint } from '../../local/lib/endpoints.ts';
+import type { ServiceConnection } from '../../src/host/host.ts';
 import { createRegistryClient, type RegistryClient } from '../../src/oci/client.ts';
 import type { RegistryImage } from '../../src/oci/images.ts';
 import { buildModelImage } from '../../tasks/BuildModelImage/run.ts';
@@ -16,6 +17,8 @@ export interface BuildSettings {
   readonly folder: string;
   readonly inputs: Readonly<Record<string, string>>;
   readonly variables?: Readonly<Record<string, string>>;
+  /** Service connections besides that of the registry. */
+  readonly connections?: readonly ServiceConnection[];
   readonly signal?: AbortSignal;
   /** What programs that the task starts run with; this process's environment when absent. */
   readonly environment?: NodeJS.ProcessEnv;
@@ -30,7 +33,7 @@ export function buildWith(settings: BuildSettings): {
   const { host, said } = recordingHost({
     workingFolder: settings.folder,
     inputs: { containerRegistry: connection.id, tags: 'test', ...settings.inputs },
-    connections: [connection],
+    connections: [connection, ...(settings.connections ?? [])],
     ...(settings.variables === undefined ? {} : { variables: settings.variables }),
     ...(settings.signal === undefined ? {} : { signal: settings.signal }),
     ...(settings.environment === undefined ? {} : { environment: settings.environment }),
