@@ -146,6 +146,12 @@ function credentialsMissing(error: Error): DeliveryError {
   });
 }
 
+/** What the service's support finds the request by: `x-amz-request-id` and, of AWS, `x-amz-id-2`. */
+function requestIds({ $metadata: { requestId, extendedRequestId } }: S3ServiceException): string {
+  const request = requestId === undefined ? '' : `, request id ${requestId}`;
+  return extendedRequestId === undefined ? request : `${request}, extended request id ${extendedRequestId}`;
+}
+
 /** The SDK's error in words for the log; what is not the storage's passes unchanged. */
 export function explainedS3Error(error: unknown, location: S3Location, action: S3Action): unknown {
   if (error instanceof DeliveryError || !(error instanceof Error)) return error;
@@ -155,7 +161,7 @@ export function explainedS3Error(error: unknown, location: S3Location, action: S
     return network ? unreachable(error, location.endpoint ?? s3Url(location), 's3Endpoint') : error;
   }
   const status = error.$metadata.httpStatusCode ?? 0;
-  const cause = new Error(`${error.message} (HTTP ${status}, ${error.name})`);
+  const cause = new Error(`${error.message} (HTTP ${status}, ${error.name}${requestIds(error)})`);
   if (isTemporaryStatus(status)) {
     return new StoreBusyError(
       {
