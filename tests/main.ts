@@ -10,6 +10,9 @@ import { buildkitBinary } from '../local/toolchain/buildkit.ts';
 import { kubectlBinary } from '../local/toolchain/kubectl.ts';
 import { ensureNode } from '../local/toolchain/node.ts';
 import { versitygwBinary } from '../local/toolchain/versitygw.ts';
+import { modelSigningTool } from './support/modelSigning.ts';
+import { testProgram, testPrograms } from './support/programs.ts';
+import { helmBinary, kustomizeBinary } from './support/renderTools.ts';
 import { stopTestServices, testContext } from './support/services.ts';
 
 /** What single tests would install within their time-outs on a new machine. */
@@ -55,6 +58,10 @@ async function prepare(context: LocalContext): Promise<void> {
   await kubectlBinary(context);
   await buildkitBinary(context, 'buildkitd');
   await buildkitBinary(context, 'buildctl');
+  await helmBinary(context);
+  await kustomizeBinary(context);
+  for (const program of testPrograms) await testProgram(context, program);
+  await modelSigningTool();
 }
 
 /**

@@ -1,9 +1,8 @@
 import { execFile } from 'node:child_process';
 import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { RegistryEndpoint } from '../../local/lib/endpoints.ts';
-import { ensureGoBinary } from '../../local/toolchain/binary.ts';
+import { testProgram } from './programs.ts';
 import { testContext } from './services.ts';
 import { signedIn } from './validator.ts';
 
@@ -22,9 +21,7 @@ export interface Cosign {
 
 /** Builds the program once for this user: cosign's command would link the clients of every cloud besides. */
 export async function ensureCosign(): Promise<Cosign> {
-  const folder = fileURLToPath(new URL('cosign', import.meta.url));
-  const spec = { name: 'test-cosign', folder, duration: 'about two minutes' };
-  const binary = await ensureGoBinary(await testContext(), spec);
+  const binary = await testProgram(await testContext(), 'cosign');
   const run = promisify(execFile);
   return {
     async generate(target, password) {

@@ -1,9 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import type { RegistryEndpoint } from '../../local/lib/endpoints.ts';
-import { ensureGoBinary } from '../../local/toolchain/binary.ts';
+import { testProgram } from './programs.ts';
 import { testContext } from './services.ts';
 
 async function firstLine(child: ChildProcess): Promise<string> {
@@ -20,8 +19,7 @@ async function firstLine(child: ChildProcess): Promise<string> {
 export async function withReferrersRegistry(
   use: (registry: RegistryEndpoint) => Promise<void>,
 ): Promise<void> {
-  const folder = fileURLToPath(new URL('referrers', import.meta.url));
-  const binary = await ensureGoBinary(await testContext(), { name: 'test-referrers', folder });
+  const binary = await testProgram(await testContext(), 'referrers');
   const child = spawn(binary, { stdio: ['ignore', 'pipe', 'inherit'] });
   try {
     const host = await firstLine(child);

@@ -11,12 +11,16 @@ export function helmBinary(context: LocalContext): Promise<string> {
   });
 }
 
-/** Puts the real helm and kustomize into a folder, by their names. */
-export async function renderTools(context: LocalContext, folder: string): Promise<void> {
-  const kustomize = await ensureGoBinary(context, {
+/** Kustomize, built once for this user. */
+export function kustomizeBinary(context: LocalContext): Promise<string> {
+  return ensureGoBinary(context, {
     ...{ name: 'kustomize', package: 'sigs.k8s.io/kustomize/kustomize/v5', version: 'v5.8.1' },
     duration: 'about a minute',
   });
-  await symlink(kustomize, join(folder, 'kustomize'));
+}
+
+/** Puts the real helm and kustomize into a folder, by their names. */
+export async function renderTools(context: LocalContext, folder: string): Promise<void> {
+  await symlink(await kustomizeBinary(context), join(folder, 'kustomize'));
   await symlink(await helmBinary(context), join(folder, 'helm'));
 }

@@ -1,10 +1,9 @@
 import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { RegistryEndpoint } from '../../local/lib/endpoints.ts';
-import { ensureGoBinary } from '../../local/toolchain/binary.ts';
+import { testProgram } from './programs.ts';
 import { testContext } from './services.ts';
 
 /** The environment in which others' tools sign in; their file is written into `folder`. */
@@ -24,8 +23,7 @@ export async function validateImage(
   registry: RegistryEndpoint,
   folder: string,
 ): Promise<ReadonlyMap<string, string>> {
-  const source = fileURLToPath(new URL('validate', import.meta.url));
-  const binary = await ensureGoBinary(await testContext(), { name: 'test-validate', folder: source });
+  const binary = await testProgram(await testContext(), 'validate');
   const env = await signedIn(folder, registry);
   const { stdout } = await promisify(execFile)(binary, [image], { env, maxBuffer: 64 * 2 ** 20 });
   const lines = stdout.split('\n').map((line) => /^(\w+) (\d+) 0 (.+)$/.exec(line));

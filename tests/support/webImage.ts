@@ -1,12 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { pack } from 'tar-stream';
 import type { RegistryEndpoint } from '../../local/lib/endpoints.ts';
-import { ensureGoBinary } from '../../local/toolchain/binary.ts';
 import { createRegistryClient, type RegistryClient } from '../../src/oci/client.ts';
 import { digestOf } from '../../src/oci/documents.ts';
 import type { BlobSource } from '../../src/oci/session.ts';
 import { mediaTypes } from '../../src/oci/types.ts';
+import { testProgram } from './programs.ts';
 import { testContext } from './services.ts';
 
 /** One version of the deployment tests' web application. */
@@ -33,8 +32,7 @@ function blobOf(content: Buffer): BlobSource {
 }
 
 async function layer(): Promise<Buffer> {
-  const folder = fileURLToPath(new URL('web', import.meta.url));
-  const binary = await readFile(await ensureGoBinary(await testContext(), { name: 'test-web', folder }));
+  const binary = await readFile(await testProgram(await testContext(), 'web'));
   const archive = pack();
   archive.entry({ name: 'web', mode: 0o755, mtime: new Date(0) }, binary);
   archive.finalize();
