@@ -21,6 +21,15 @@ import { startStorage, stopStorage } from './storage.ts';
 export { type LocalServices, type ServicePart, serviceParts } from './parts.ts';
 export { type ServiceStatus, servicesStatus } from './status.ts';
 
+/** How {@link startServices} starts. */
+export interface StartOptions {
+  /**
+   * The registry listens where a cluster of this context reaches it, also when no cluster is asked for. A cluster that
+   * starts later then finds it so: else it would move to that address, away from those who use it.
+   */
+  readonly registryForCluster?: boolean;
+}
+
 /** Says what was started, where it answers, and how long it took. */
 async function timed<P extends ServicePart, T extends NonNullable<LocalServices[P]>>(
   context: LocalContext,
@@ -41,8 +50,8 @@ async function clusterAddress(context: LocalContext): Promise<string | undefined
   return (await ensureNetwork(context)).hostAddress;
 }
 
-async function startPrivateRegistry(context: LocalContext, withCluster: boolean): Promise<RegistryEndpoint> {
-  const address = withCluster ? await clusterAddress(context) : undefined;
+async function startPrivateRegistry(context: LocalContext, forCluster: boolean): Promise<RegistryEndpoint> {
+  const address = forCluster ? await clusterAddress(context) : undefined;
   const binary = await registryBinary(context);
   return startRegistry(context, address === undefined ? { binary } : { binary, address });
 }
@@ -55,7 +64,11 @@ async function startClusterWith(
   return timed(context, 'cluster', () => startCluster(context, { insecureRegistries: [host] }));
 }
 
-async function startEach(context: LocalContext, wanted: ReadonlySet<ServicePart>): Promise<LocalServices> {
+async function startEach(
+  context: LocalContext,
+  wanted: ReadonlySet<ServicePart>,
+  { registryForCluster = false }: StartOptions,
+): Promise<LocalServices> {
   const hasCluster = wanted.has('cluster');
   const storage = wanted.has('storage') ? timed(context, 'storage', () => startStorage(context)) : undefined;
   const s3 = wanted.has('s3')
@@ -64,7 +77,7 @@ async function startEach(context: LocalContext, wanted: ReadonlySet<ServicePart>
   const docker = wanted.has('docker') ? timed(context, 'docker', () => startDocker(context)) : undefined;
   const registry =
     hasCluster || wanted.has('buildkit') || wanted.has('registry')
-      ? timed(context, 'registry', () => startPrivateRegistry(context, hasCluster))
+      ? timed(context, 'registry', () => startPrivateRegistry(context, hasCluster || registryForCluster))
       : undefined;
   const cluster = hasCluster && registry ? startClusterWith(context, registry) : undefined;
   const buildkit =
@@ -92,11 +105,12 @@ async function startEach(context: LocalContext, wanted: ReadonlySet<ServicePart>
 export async function startServices(
   context: LocalContext,
   parts: readonly ServicePart[],
+  options: StartOptions = {},
 ): Promise<LocalServices> {
   await mkdir(context.logFolder, { recursive: true });
   const waiting = (): void => context.say('Waiting for another run that starts services here …');
   return withLock(join(context.stateFolder, 'services.lock'), waiting, async () => {
-    const services = await startEach(context, new Set(parts));
+    const services = await startEach(context, new Set(parts), options);
     await writeEndpoints(context, { ...(await readEndpoints(context)), ...services });
     return services;
   });

@@ -3,6 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BlobServiceClient, type RestError, StorageSharedKeyCredential } from '@azure/storage-blob';
+import { canBuildCluster } from '../../local/cluster/cluster.ts';
+import { ensureNetwork } from '../../local/cluster/network.ts';
 import type { LocalContext } from '../../local/lib/context.ts';
 import type { RegistryEndpoint, StorageEndpoint } from '../../local/lib/endpoints.ts';
 import { servicesStatus, startServices, stopServices } from '../../local/services/index.ts';
@@ -85,6 +87,17 @@ describe('local storage and registry', function () {
       const pids = [await servicePid(context, 'storage'), await servicePid(context, 'registry')];
       assert.deepEqual(await startBoth(context), first);
       assert.deepEqual([await servicePid(context, 'storage'), await servicePid(context, 'registry')], pids);
+    }));
+
+  it('a registry that starts for a later cluster listens where that cluster will look for it, and stays there', () =>
+    withOwnServices(async (context) => {
+      const first = await startServices(context, ['registry'], { registryForCluster: true });
+      const builds = canBuildCluster() && !process.env['MODEL_DELIVERY_KUBECONFIG'];
+      const address = builds ? (await ensureNetwork(context)).hostAddress : '127.0.0.1';
+      assert.equal(new URL(first.registry?.url ?? '').hostname, address);
+      const pid = await servicePid(context, 'registry');
+      assert.deepEqual(await startServices(context, ['registry']), first);
+      assert.equal(await servicePid(context, 'registry'), pid);
     }));
 
   it('services that were killed start again at the same address with the same credentials', () =>

@@ -14,11 +14,14 @@ export async function testContext(): Promise<LocalContext> {
   return { ...context, stateFolder, logFolder: join(stateFolder, 'logs') };
 }
 
-/** The named services, started by the first test that asks; a service that cannot start fails that test. */
+/**
+ * The named services, started by the first test that asks; a service that cannot start fails that test. Test files run
+ * side by side: the registry stays where the first of them found it when another one asks for the cluster.
+ */
 export async function services<P extends ServicePart>(
   ...parts: readonly P[]
 ): Promise<LocalServices & Required<Pick<LocalServices, P>>> {
-  const started = await startServices(await testContext(), parts);
+  const started = await startServices(await testContext(), parts, { registryForCluster: true });
   return started as LocalServices & Required<Pick<LocalServices, P>>;
 }
 
