@@ -29,7 +29,7 @@ export async function chooseEngine<E extends EngineName>(
     side: 'agent',
     message: "Input 'dockerfile' is set, and nothing on this agent can build a Dockerfile.",
     remedy:
-      "Take an agent with Docker, podman or buildah, name a BuildKit daemon in 'buildkitAddress', build by ACR Tasks ('engine: acr'), or set 'baseImage' instead of 'dockerfile', which needs no engine.",
+      "Take an agent with Docker, podman or buildah, name a BuildKit daemon in 'buildkitAddress', or set 'baseImage' instead of 'dockerfile', which needs no engine.",
     cause: new Error(passed.join('; ')),
   });
 }
