@@ -51,6 +51,12 @@ export function checkedRange(value: string): string {
   );
 }
 
+/** True for what only a range is written like: `^2.1`, `~1.4`, `>=1.4 <2`, `1.x`, `1 - 2`. A folder's own name is none. */
+export function isRange(value: string): boolean {
+  const operators = /[\^~<>=*|]|\s-\s|(?:^|\.)[xX](?:\.|$)/;
+  return operators.test(value) && semver.validRange(value) !== null;
+}
+
 /** A set digest in its one form: `sha256:` and 64 lower-case hexadecimal digits. */
 export function checkedDigest(value: string): string {
   const hex = /^(?:sha256:)?([0-9a-f]{64})$/i.exec(value)?.[1];

@@ -36,6 +36,7 @@ import {
   checkedRange,
   checkedSecret,
   checkedVersion,
+  isRange,
 } from './checks.ts';
 import { signatureOf } from './signature.ts';
 import { http, oci, s3 } from './sources.ts';
@@ -183,11 +184,12 @@ function azureBlob(host: Host, raw: Raw): AzureBlobLocation {
 
 function policy(raw: Raw): VersionPolicy {
   switch (raw.versionPolicy) {
-    case 'exact':
-      return {
-        kind: 'exact',
-        version: checkedVersion(required(raw.version, 'version', 'with versionPolicy exact')),
-      };
+    case 'exact': {
+      const version = required(raw.version, 'version', 'with versionPolicy exact');
+      return isRange(version)
+        ? { kind: 'latestSemver', range: checkedRange(version) }
+        : { kind: 'exact', version: checkedVersion(version) };
+    }
     case 'latestSemver':
       return {
         kind: 'latestSemver',

@@ -79,6 +79,12 @@ describe("FetchModel's inputs", () => {
     const policy = (versionPolicy: string, version = '') =>
       read({ ...minimal, versionPolicy, version }).inputs.wanted.policy;
     assert.deepEqual(policy('exact', '1.0'), { kind: 'exact', version: '1.0' });
+    for (const range of ['^2.1', '~1.4.0', '>=1.4 <2', '1.x', '1.0.0 - 2.0.0', '1 || 3']) {
+      assert.deepEqual(policy('exact', range), { kind: 'latestSemver', range });
+    }
+    for (const name of ['2024-07-01', 'v2-xl', 'x86', 'run_17']) {
+      assert.deepEqual(policy('exact', name), { kind: 'exact', version: name });
+    }
     assert.deepEqual(policy('latestSemver', '^2'), { kind: 'latestSemver', range: '^2' });
     assert.deepEqual(policy('LATESTNAME'), { kind: 'latestName' });
   });
