@@ -4,7 +4,7 @@ import type { Model } from '../../src/image/model/model.ts';
 import { readLock } from '../../src/model/lock.ts';
 import { openStore } from '../../src/model/open.ts';
 import { formatBytes } from '../../src/report/format.ts';
-import { byteProgress } from '../../src/report/progress.ts';
+import { type ByteProgress, byteProgress } from '../../src/report/progress.ts';
 import { gzipFolderOf, type Run } from './builder.ts';
 import type { ModelInput } from './modelInput.ts';
 
@@ -27,18 +27,21 @@ export async function deliver(run: Run, wanted: ModelInput): Promise<DeliveredMo
   const { client, signal, inputs, host } = run;
   const model = await findModel(run, wanted);
   const what = `Model ${model.name} ${model.version}`;
-  const progress = byteProgress({ what, totalBytes: model.size, log: host.log });
+  let progress: ByteProgress | undefined;
   const delivered = await deliverModel(
     {
       ...{ client, signal, repository: inputs.repository, platform: inputs.platforms[0] },
       destination: wanted.destination,
       ...gzipFolderOf(run),
-      onSend: ({ size }) => host.log.info(`${what}: not in the registry yet, ${formatBytes(size)} are sent`),
-      onBytes: (bytes) => progress.add(bytes),
+      onSend: (totalBytes) => {
+        host.log.info(`${what}: not in the registry yet, ${formatBytes(totalBytes)} are sent`);
+        progress = byteProgress({ what, totalBytes, log: host.log });
+      },
+      onBytes: (bytes) => progress?.add(bytes),
     },
     model,
   );
   if (delivered.reused) host.log.info(`${what}: its layers are in the registry, nothing is read or sent`);
-  else progress.done();
+  else progress?.done();
   return delivered;
 }

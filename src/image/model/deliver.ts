@@ -31,8 +31,8 @@ export interface DeliverOptions extends PushOptions {
   /** Present when layers are to be compressed: where each stands until it is sent. */
   readonly gzipFolder?: string;
   readonly signal: AbortSignal;
-  /** Told when bytes must move, before they do. */
-  readonly onSend?: (model: Model) => void;
+  /** Told how many bytes must move, before they do: the layers', headers and padding included. */
+  readonly onSend?: (bytes: number) => void;
 }
 
 export const defaultDestination = '/app/model';
@@ -102,9 +102,14 @@ async function sendLayer(options: DeliverOptions, plan: ModelLayerPlan): Promise
   const started = performance.now();
   const tap = createTap(plan.archive, plan.files);
   const { onBytes, gzipFolder } = options;
+  let reached = 0;
   async function* open(offset: number): AsyncGenerator<Uint8Array> {
+    let at = offset;
     for await (const part of tap.open(offset)) {
-      onBytes?.(part.byteLength);
+      at += part.byteLength;
+      // What is read again after a failure was counted before.
+      if (at > reached) onBytes?.(at - reached);
+      reached = Math.max(reached, at);
       yield part;
     }
   }
@@ -143,8 +148,8 @@ async function findModel(options: DeliverOptions, model: Model): Promise<Part | 
 
 async function sendModel(options: DeliverOptions, model: Model): Promise<Part & { readonly digest: string }> {
   const files = await model.files();
-  options.onSend?.(model);
   const plans = planModelLayers(files, options.destination);
+  options.onSend?.(plans.reduce((sum, plan) => sum + plan.archive.size, 0));
   const sent = await mapParallel(plans, atOnce, (plan) => sendLayer(options, plan));
   const digest = setDigest(sent.flatMap((one) => one.files)) ?? '';
   const layers = sent.map((one) => one.layer);
