@@ -4,6 +4,7 @@ import { bundleTask } from '../build/bundle.ts';
 import { packagedTaskFolder } from '../build/layout.ts';
 import type { Connection } from '../local/agent/connections.ts';
 import { machineEnvironment, taskEnvironment } from '../local/agent/task/environment.ts';
+import type { RegistryEndpoint } from '../local/lib/endpoints.ts';
 import type { Command } from './measure.ts';
 import type { Room } from './room.ts';
 
@@ -22,6 +23,15 @@ export interface TaskRun {
   readonly bundle: string;
   readonly inputs: Readonly<Record<string, string>>;
   readonly connections?: readonly Connection[];
+}
+
+/** The local registry as a service connection. */
+export function registryConnection({ url, username, password }: RegistryEndpoint): Connection {
+  return {
+    ...{ name: 'registry', id: '6b6f2c1e-54a5-4b55-9c0f-2b0b4f0a7d11', type: 'dockerregistry', url },
+    ...{ scheme: 'UsernamePassword', parameters: { registry: url, username, password } },
+    data: { registrytype: 'Others' },
+  };
 }
 
 /** The command by which an agent starts the task: inputs and service connections in its environment. */

@@ -1,18 +1,13 @@
 import { dirname, join } from 'node:path';
 import { measure } from '../measure.ts';
-import { bundled, checkTask, taskCommand } from '../task.ts';
+import { bundled, checkTask, registryConnection, taskCommand } from '../task.ts';
 import type { Builder } from './builder.ts';
 import type { Site } from './site.ts';
 
 /** The packaged task, without a daemon: it keeps nothing on the agent that a reset could take away. */
 export async function buildModelImage({ room, registry, base }: Site): Promise<Builder> {
   const bundle = await bundled(room, 'BuildModelImage');
-  const { url, username, password } = registry;
-  const connection = {
-    ...{ name: 'registry', id: '6b6f2c1e-54a5-4b55-9c0f-2b0b4f0a7d11', type: 'dockerregistry', url },
-    ...{ scheme: 'UsernamePassword', parameters: { registry: url, username, password } },
-    data: { registrytype: 'Others' },
-  };
+  const connection = registryConnection(registry);
   return {
     name: 'BuildModelImage',
     async build({ context, lock }, repository, tag) {

@@ -1,11 +1,11 @@
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DeliveryError } from '../../src/errors.ts';
 import type { LocalContext } from '../lib/context.ts';
 import { startDaemon, stopDaemon } from '../lib/daemon.ts';
 import type { BuildkitEndpoint, RegistryEndpoint } from '../lib/endpoints.ts';
+import { connects } from '../lib/ports.ts';
 import { buildkitBinary } from '../toolchain/buildkit.ts';
 import { ensureSystemPackages, type SystemPackage } from './packages.ts';
 import { killNaming, unmountBelow } from './remains.ts';
@@ -46,18 +46,7 @@ function configuration(state: BuildkitState, folder: string, registry: RegistryE
   ].join('\n');
 }
 
-function listens(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ path, timeout: 2_000 });
-    const end = (isOpen: boolean): void => {
-      socket.destroy();
-      resolve(isOpen);
-    };
-    socket.once('connect', () => end(true));
-    socket.once('error', () => end(false));
-    socket.once('timeout', () => end(false));
-  });
-}
+const listens = (path: string): Promise<boolean> => connects({ path }, 2_000);
 
 async function endBuildkit(context: LocalContext, { runFolder }: BuildkitState): Promise<void> {
   const folder = serviceFolder(context, service);

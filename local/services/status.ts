@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { connect, type NetConnectOpts } from 'node:net';
 import { parse } from 'yaml';
 import type { LocalContext } from '../lib/context.ts';
+import { connects } from '../lib/ports.ts';
 import { type LocalServices, type ServicePart, serviceAddress, serviceParts } from './parts.ts';
 import { readEndpoints } from './state.ts';
 
@@ -20,19 +20,6 @@ interface Kubeconfig {
 async function serverOf(kubeconfig: string): Promise<string | undefined> {
   const text = await readFile(kubeconfig, 'utf8').catch(() => '');
   return (parse(text) as Kubeconfig | null)?.clusters?.[0]?.cluster?.server;
-}
-
-function connects(options: NetConnectOpts): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ ...options, timeout: 1_000 });
-    const end = (isOpen: boolean): void => {
-      socket.destroy();
-      resolve(isOpen);
-    };
-    socket.once('connect', () => end(true));
-    socket.once('error', () => end(false));
-    socket.once('timeout', () => end(false));
-  });
 }
 
 async function accepts(address: string): Promise<boolean> {

@@ -187,7 +187,7 @@ function policy(raw: Raw): VersionPolicy {
     case 'exact': {
       const version = required(raw.version, 'version', 'with versionPolicy exact');
       return isRange(version)
-        ? { kind: 'latestSemver', range: checkedRange(version) }
+        ? { kind: 'latestSemver', range: version }
         : { kind: 'exact', version: checkedVersion(version) };
     }
     case 'latestSemver':

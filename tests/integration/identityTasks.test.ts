@@ -4,16 +4,16 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Agent, request } from 'undici';
 import { bundleTask } from '../../build/bundle.ts';
 import { packagedTaskFolder } from '../../build/layout.ts';
 import { startArm } from '../../local/azure/arm.ts';
-import { type OauthStorage, startOauthStorage } from '../../local/azure/storage.ts';
-import { audiences, type LocalIdentity, startIdentity } from '../../local/identity/index.ts';
+import { startOauthStorage } from '../../local/azure/storage.ts';
+import { type LocalIdentity, startIdentity } from '../../local/identity/index.ts';
 import type { ServiceConnection } from '../../src/host/host.ts';
 import { azureServiceConnection, type Scheme } from '../support/identity.ts';
 import { withOwnServices } from '../support/ownServices.ts';
 import { services } from '../support/services.ts';
+import { publishBlobs } from '../support/sovereign.ts';
 
 function connectionEnvironment(connection: ServiceConnection): Record<string, string> {
   const { id, scheme, parameters, data, url } = connection;
@@ -87,26 +87,6 @@ async function runBundle(
   return { output, code, left: await textBelow(folder) };
 }
 
-/** The data scientist's side: a container with one version of one model. */
-async function publishModel(storage: OauthStorage, local: LocalIdentity): Promise<void> {
-  const dispatcher = new Agent({ connect: { ca: local.authority.certificate } });
-  const token = await local.entra.issue(local.tenantId, local.application, audiences.storage);
-  const headers = {
-    authorization: `Bearer ${token}`,
-    'x-ms-version': '2024-11-04',
-    'x-ms-blob-type': 'BlockBlob',
-  };
-  for (const [path, body] of [
-    ['models?restype=container', ''],
-    ['models/credit/1.0.0/model.bin', 'the weights'],
-  ]) {
-    const url = `${storage.blobEndpoint}/${path}`;
-    const answer = await request(url, { method: 'PUT', headers, body: body ?? '', dispatcher });
-    assert.equal(answer.statusCode, 201, await answer.body.text());
-  }
-  await dispatcher.close();
-}
-
 describe('the packaged tasks, signed in to Azure', function () {
   this.timeout(180_000);
 
@@ -120,7 +100,7 @@ describe('the packaged tasks, signed in to Azure', function () {
       const local = await startIdentity();
       const storage = await startOauthStorage(context, local);
       try {
-        await publishModel(storage, local);
+        await publishBlobs(storage, local);
         change(local);
         const folder = join(context.stateFolder, 'agent');
         await mkdir(folder);

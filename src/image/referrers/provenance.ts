@@ -1,8 +1,8 @@
+import { inTotoType } from '../../dsse.ts';
 import type { Artifact } from '../../oci/referrers.ts';
 import { withoutCredentials } from '../runLabels.ts';
 import { hexOf, type ImageSubject } from './subject.ts';
 
-export const provenanceType = 'application/vnd.in-toto+json';
 const predicateType = 'https://slsa.dev/provenance/v1';
 const buildType = 'https://github.com/model-delivery/model-delivery/blob/main/docs/build-model-image.md';
 
@@ -99,7 +99,7 @@ export function provenance(subject: ImageSubject, definition: BuildDefinition): 
     },
   };
   return {
-    artifactType: provenanceType,
+    artifactType: inTotoType,
     content: JSON.stringify(statement),
     annotations: {
       'in-toto.io/predicate-type': predicateType,

@@ -1,21 +1,11 @@
+import { inTotoType, preAuthenticationEncoding } from '../../dsse.ts';
 import type { Signer } from './key.ts';
-
-export const statementType = 'application/vnd.in-toto+json';
-
-/**
- * What a DSSE signature is over.
- * https://github.com/secure-systems-lab/dsse/blob/v1.0.2/protocol.md
- */
-export function preAuthEncoding(type: string, body: string): Buffer {
-  const length = (text: string): number => Buffer.byteLength(text, 'utf8');
-  return Buffer.from(`DSSEv1 ${length(type)} ${type} ${length(body)} ${body}`, 'utf8');
-}
 
 /** An in-toto statement in a signed DSSE envelope, as JSON. */
 export function sealStatement(signer: Signer, statement: string): string {
-  const sig = signer.sign(preAuthEncoding(statementType, statement));
+  const sig = signer.sign(preAuthenticationEncoding(inTotoType, Buffer.from(statement)));
   const payload = Buffer.from(statement, 'utf8').toString('base64');
-  return JSON.stringify({ payloadType: statementType, payload, signatures: [{ keyid: '', sig }] });
+  return JSON.stringify({ payloadType: inTotoType, payload, signatures: [{ keyid: '', sig }] });
 }
 
 /** Whether the envelope holds this very statement, signed by this key. */
@@ -26,7 +16,7 @@ export function isSealOf(signer: Signer, envelope: string, statement: string): b
       readonly signatures: readonly { readonly sig: string }[];
     };
     const isSame = Buffer.from(payload, 'base64').toString('utf8') === statement;
-    const signed = preAuthEncoding(statementType, statement);
+    const signed = preAuthenticationEncoding(inTotoType, Buffer.from(statement));
     return isSame && signatures.some(({ sig }) => signer.verify(signed, sig));
   } catch {
     return false;

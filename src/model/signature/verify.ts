@@ -1,4 +1,5 @@
 import { createHash, type KeyObject, verify, X509Certificate } from 'node:crypto';
+import { inTotoType, preAuthenticationEncoding } from '../../dsse.ts';
 import { DeliveryError } from '../../errors.ts';
 import { type Bundle, parseBundle } from './bundle.ts';
 import { keyOfSigner } from './chain.ts';
@@ -6,16 +7,8 @@ import { signatureInvalid } from './invalid.ts';
 import { parseStatement, type Statement } from './statement.ts';
 import { hashOfCurve, type Trust } from './trust.ts';
 
-const payloadType = 'application/vnd.in-toto+json';
-
-/** What is signed of an envelope: DSSE's pre-authentication encoding, protocol.md of secure-systems-lab/dsse. */
-export function preAuthenticationEncoding(payload: Buffer): Buffer {
-  const head = `DSSEv1 ${payloadType.length} ${payloadType} ${payload.length} `;
-  return Buffer.concat([Buffer.from(head), payload]);
-}
-
 /** Hexadecimal SHA-256 of a public key's PEM, by which bundles hint at it. */
-export function keyHint(key: KeyObject): string {
+function keyHint(key: KeyObject): string {
   return createHash('sha256')
     .update(key.export({ type: 'spki', format: 'pem' }))
     .digest('hex');
@@ -58,13 +51,13 @@ export interface Signed extends Statement {
 }
 
 function verified(bundle: Bundle, trust: Trust): Signed {
-  if (bundle.payloadType !== payloadType) {
+  if (bundle.payloadType !== inTotoType) {
     throw signatureInvalid(`is over '${bundle.payloadType}', not over an in-toto statement`);
   }
   const { key, name } = signerOf(bundle, trust);
   const hash = hashOfCurve[key.asymmetricKeyDetails?.namedCurve ?? ''];
   if (hash === undefined) throw signatureInvalid(`is by a key of type ${key.asymmetricKeyType}`);
-  if (!verify(hash, preAuthenticationEncoding(bundle.payload), key, bundle.signature)) {
+  if (!verify(hash, preAuthenticationEncoding(inTotoType, bundle.payload), key, bundle.signature)) {
     throw signatureInvalid(`is wrong: ${name} did not sign this content`);
   }
   return { ...parseStatement(bundle.payload), signer: name };

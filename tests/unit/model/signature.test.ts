@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { createHash, generateKeyPairSync, type KeyObject, sign, X509Certificate } from 'node:crypto';
 import { generate } from 'selfsigned';
+import { inTotoType, preAuthenticationEncoding } from '../../../src/dsse.ts';
 import { DeliveryError } from '../../../src/errors.ts';
 import { maySign } from '../../../src/model/signature/keyUsage.ts';
 import type { Trust } from '../../../src/model/signature/trust.ts';
-import { preAuthenticationEncoding, verifySignature } from '../../../src/model/signature/verify.ts';
+import { verifySignature } from '../../../src/model/signature/verify.ts';
 
 const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const trust: Trust = { kind: 'key', key: pair.publicKey };
@@ -25,7 +26,7 @@ const statement = {
 /** A bundle over any content, rightly signed. */
 function bundleOf(content: object, changes: object = {}, key: KeyObject = pair.privateKey): string {
   const payload = Buffer.from(JSON.stringify(content));
-  const sig = sign('sha256', preAuthenticationEncoding(payload), key).toString('base64');
+  const sig = sign('sha256', preAuthenticationEncoding(inTotoType, payload), key).toString('base64');
   return JSON.stringify({
     mediaType: 'application/vnd.dev.sigstore.bundle.v0.3+json',
     verificationMaterial: { publicKey: {}, tlogEntries: [] },
