@@ -10,6 +10,7 @@ import { buildkitBinary } from '../local/toolchain/buildkit.ts';
 import { kubectlBinary } from '../local/toolchain/kubectl.ts';
 import { ensureNode } from '../local/toolchain/node.ts';
 import { versitygwBinary } from '../local/toolchain/versitygw.ts';
+import { kwokBinary } from './support/kwok.ts';
 import { modelSigningTool } from './support/modelSigning.ts';
 import { testProgram, testPrograms } from './support/programs.ts';
 import { helmBinary, kustomizeBinary } from './support/renderTools.ts';
@@ -59,6 +60,7 @@ async function prepare(context: LocalContext): Promise<void> {
   await buildkitBinary(context, 'buildkitd');
   await buildkitBinary(context, 'buildctl');
   await helmBinary(context);
+  await kwokBinary(context);
   await kustomizeBinary(context);
   for (const program of testPrograms) await testProgram(context, program);
   await modelSigningTool();

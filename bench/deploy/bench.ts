@@ -13,6 +13,7 @@ import { helm } from './helm.ts';
 import { kubectl, kubectlKinds } from './kubectl.ts';
 import { overhead, requests } from './metrics.ts';
 import { timeReadiness } from './readiness.ts';
+import { scale } from './scale.ts';
 import { newTarget, type Site, type Target } from './target.ts';
 import { deployToAks } from './task.ts';
 
@@ -102,21 +103,30 @@ const kinds = [
   },
 ] as const;
 
-/** The no-op night and a release; DeployToAks beside kubectl and Helm on the local cluster. */
+const many = 'Many workloads, watched to the end';
+
+/** Contests of one kind, a number of objects after the other. */
+async function holdAll(room: Room, site: Site, options: BenchOptions): Promise<Outcome[]> {
+  const all = await deployers(room);
+  const outcomes: Outcome[] = [];
+  for (const { title: what, metrics, prepare } of kinds) {
+    for (const count of counts) {
+      const title = `${what}, ${count} ${count === 1 ? 'object' : 'objects'}`;
+      if (!isWanted(options, title)) continue;
+      const contestants = await Promise.all(all.map((one) => prepare(room, site, count, one)));
+      const rounds = options.rounds ?? 5;
+      outcomes.push(await hold(room.context, { title, metrics, contestants, rounds }));
+    }
+  }
+  return outcomes;
+}
+
+/** The no-op night, a release, and many workloads; DeployToAks beside kubectl and Helm on the local cluster. */
 export function benchDeploy(options: BenchOptions): Promise<Report> {
   return withRoom(options, async (room) => {
     const site = await openSite(room);
-    const all = await deployers(room);
-    const outcomes: Outcome[] = [];
-    for (const { title: what, metrics, prepare } of kinds) {
-      for (const count of counts) {
-        const title = `${what}, ${count} ${count === 1 ? 'object' : 'objects'}`;
-        if (!isWanted(options, title)) continue;
-        const contestants = await Promise.all(all.map((one) => prepare(room, site, count, one)));
-        const rounds = options.rounds ?? 5;
-        outcomes.push(await hold(room.context, { title, metrics, contestants, rounds }));
-      }
-    }
+    const outcomes = await holdAll(room, site, options);
+    if (isWanted(options, many)) outcomes.push(await scale(room, site, many, options));
     return reportOf(outcomes);
   });
 }

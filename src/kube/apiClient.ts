@@ -11,6 +11,8 @@ import { ApiError } from './statusError.ts';
 import type { Transport } from './transport.ts';
 
 const watchSeconds = 290;
+/** Objects in one answer: thousands in one text would take hundreds of megabytes to read. */
+const pageSize = 500;
 
 function collectionPath(resource: Resource, namespace: string | undefined): string {
   const place = resource.namespaced ? `/namespaces/${encodeURIComponent(namespace ?? 'default')}` : '';
@@ -39,14 +41,41 @@ function selectors(collection: Collection): Record<string, string> {
   };
 }
 
+/** Part of a list, with the token of its next part where there is one. */
+interface Page extends ObjectList {
+  readonly next: string;
+}
+
 /** A list's items come without apiVersion and kind. */
-function toList(answer: unknown, collection: Collection): ObjectList {
-  const list = answer as { items?: KubeObject[]; metadata?: { resourceVersion?: string } };
+function toPage(answer: unknown, collection: Collection): Page {
+  const list = answer as { items?: KubeObject[]; metadata?: { resourceVersion?: string; continue?: string } };
   const { apiVersion, kind } = collection;
   return {
     items: (list.items ?? []).map((item) => ({ ...item, apiVersion, kind })),
     resourceVersion: list.metadata?.resourceVersion ?? '0',
+    next: list.metadata?.continue ?? '',
   };
+}
+
+/**
+ * All parts of a list, which are of one version. One whose next part is too old by now (410) is asked for as a whole.
+ * Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
+ */
+async function wholeList(page: (query: Record<string, string>) => Promise<Page>): Promise<ObjectList> {
+  const limit = String(pageSize);
+  const first = await page({ limit });
+  const items = [...first.items];
+  try {
+    for (let { next } = first; next !== ''; ) {
+      const more = await page({ limit, continue: next });
+      items.push(...more.items);
+      ({ next } = more);
+    }
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 410) return page({});
+    throw error;
+  }
+  return { items, resourceVersion: first.resourceVersion };
 }
 
 function reads(transport: Transport, paths: Paths): Pick<KubeClient, 'get' | 'list' | 'watch' | 'logs'> {
@@ -64,7 +93,10 @@ function reads(transport: Transport, paths: Paths): Pick<KubeClient, 'get' | 'li
     async list(of, signal) {
       const path = await paths.ofCollection(of, signal);
       const call = { verb: 'list', what: `${of.kind}s in namespace '${of.namespace}'` };
-      return toList(await transport.json({ call, method: 'GET', path, query: selectors(of), signal }), of);
+      return wholeList(async (part) => {
+        const query = { ...selectors(of), ...part };
+        return toPage(await transport.json({ call, method: 'GET', path, query, signal }), of);
+      });
     },
     async *watch(of, resourceVersion, signal) {
       const path = await paths.ofCollection(of, signal);

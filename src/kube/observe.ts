@@ -18,6 +18,12 @@ function key(object: KubeObject): string {
   return object.metadata.uid ?? `${object.metadata.namespace}/${object.metadata.name}`;
 }
 
+/** Who set which field is half of an object, and nobody asks it of one that is watched: thousands are kept. */
+function slim(object: KubeObject): KubeObject {
+  const { managedFields: _managedFields, ...metadata } = object.metadata;
+  return { ...object, metadata };
+}
+
 function isFinal(error: unknown): boolean {
   return error instanceof ApiError && [400, 401, 403, 404, 422].includes(error.status);
 }
@@ -39,7 +45,7 @@ export async function observe(
 
   async function relist(): Promise<void> {
     const list = await client.list(collection, signal);
-    known = new Map(list.items.map((item) => [key(item), item]));
+    known = new Map(list.items.map((item) => [key(item), slim(item)]));
     version = list.resourceVersion;
     onChange();
   }
@@ -49,7 +55,7 @@ export async function observe(
     version = event.object.metadata.resourceVersion ?? version;
     if (event.type === 'BOOKMARK') return;
     if (event.type === 'DELETED') known.delete(key(event.object));
-    else known.set(key(event.object), event.object);
+    else known.set(key(event.object), slim(event.object));
     onChange();
   }
 

@@ -9,7 +9,7 @@ import type { PinnedManifest } from './imagePin.ts';
 import { describe, type KubeObject, refOf } from './objects.ts';
 import type { Change } from './plan.ts';
 import { restore } from './restore.ts';
-import { type RolloutOutcome, watchRollout } from './rollout.ts';
+import { watchRollouts } from './rollouts.ts';
 import type { PodsUnderTest } from './sampling.ts';
 import { stage } from './stage.ts';
 import { rolloutKinds } from './workload.ts';
@@ -55,25 +55,19 @@ export function tell(diagnosis: Diagnosis, log: Log): void {
   if (diagnosis.logLines.length > 0) log.info(['Last log lines:', ...diagnosis.logLines].join('\n  '));
 }
 
-/** Watches every workload at once; the first failure ends the others' watches. */
+/** Watches every workload at once; the first failure ends it. */
 async function rollOut<T>(
   workloads: readonly KubeObject[],
   options: ReleaseOptions<T>,
 ): Promise<KubeObject[]> {
-  const stop = new AbortController();
-  const signal = AbortSignal.any([options.signal, stop.signal]);
-  const { client, log, rolloutTimeoutMs: timeoutMs } = options;
-  const watch = async (workload: KubeObject): Promise<KubeObject> => {
-    const outcome: RolloutOutcome = await watchRollout(workload, { client, log, timeoutMs, signal });
-    if (outcome.state === 'complete') return outcome.workload;
-    const diagnosis = await diagnose(client, outcome.workload, outcome.problem, signal);
-    throw new DiagnosedFailure(diagnosis);
-  };
-  try {
-    return await Promise.all(workloads.map(watch));
-  } finally {
-    stop.abort();
+  const { client, log, rolloutTimeoutMs: timeoutMs, signal } = options;
+  const watching = { client, log, timeoutMs, signal, until: 'first failure' } as const;
+  const outcomes = await watchRollouts(workloads, watching);
+  for (const outcome of outcomes) {
+    if (outcome.state === 'complete') continue;
+    throw new DiagnosedFailure(await diagnose(client, outcome.workload, outcome.problem, signal));
   }
+  return outcomes.map(({ workload }) => workload);
 }
 
 function runsImage(change: Change<PinnedManifest>): boolean {

@@ -3,7 +3,7 @@ import type { KubeClient } from './client.ts';
 import { describe, type KubeObject, refOf } from './objects.ts';
 import { type Change, restorable } from './plan.ts';
 import { removeCreated } from './removal.ts';
-import { watchRollout } from './rollout.ts';
+import { watchRollouts } from './rollouts.ts';
 import { rolloutKinds } from './workload.ts';
 
 export interface RestoreOptions {
@@ -28,16 +28,16 @@ async function putBack(change: Change, live: KubeObject, options: RestoreOptions
   return restored;
 }
 
-async function isHealthy(workload: KubeObject, options: RestoreOptions): Promise<boolean> {
+async function areHealthy(workloads: readonly KubeObject[], options: RestoreOptions): Promise<boolean> {
   const signal = AbortSignal.timeout(options.timeoutMs + requestsMs);
-  const outcome = await watchRollout(workload, { ...options, signal });
-  const subject = describe(refOf(workload));
-  if (outcome.state === 'complete') {
-    options.log.info(`${subject} runs its former state again, every pod available`);
-    return true;
+  const outcomes = await watchRollouts(workloads, { ...options, signal, until: 'all' });
+  for (const outcome of outcomes) {
+    const subject = describe(refOf(outcome.workload));
+    if (outcome.state === 'complete') {
+      options.log.info(`${subject} runs its former state again, every pod available`);
+    } else options.log.warning(`${subject} was restored, but ${outcome.problem.message}.`);
   }
-  options.log.warning(`${subject} was restored, but ${outcome.problem.message}.`);
-  return false;
+  return outcomes.every(({ state }) => state === 'complete');
 }
 
 /** True when nothing that the release created is left. */
@@ -61,8 +61,7 @@ async function putBackAll(
   for (const { change, live } of changes) restored.push(await putBack(change, live, options));
   if (options.timeoutMs === 0) return true;
   const workloads = restored.filter((object) => rolloutKinds.includes(object.kind));
-  const healthy = await Promise.all(workloads.map((workload) => isHealthy(workload, options)));
-  return healthy.every((one) => one);
+  return areHealthy(workloads, options);
 }
 
 async function restoreUpdated(

@@ -1,10 +1,9 @@
 import type { Deployment } from 'kubernetes-types/apps/v1.d.ts';
 import type { Pod } from 'kubernetes-types/core/v1.d.ts';
-import type { Log } from '../host/host.ts';
-import type { Collection, KubeClient } from './client.ts';
-import { describe, type KubeObject, refOf } from './objects.ts';
+import type { Collection } from './client.ts';
+import type { KubeObject } from './objects.ts';
 import { isReady, type PodTrouble, podTrouble, waitingFor } from './podState.ts';
-import { type Seen, watchUntil } from './watchUntil.ts';
+import type { Seen } from './watchUntil.ts';
 import { containersOf, podTemplate } from './workload.ts';
 import { newPods, newReplicaSet, selectorText, workloadState } from './workloadState.ts';
 
@@ -22,14 +21,6 @@ export interface RolloutProblem {
 export type RolloutOutcome =
   | { readonly state: 'complete'; readonly workload: KubeObject }
   | { readonly state: 'failed'; readonly workload: KubeObject; readonly problem: RolloutProblem };
-
-export interface RolloutOptions {
-  readonly client: KubeClient;
-  readonly log: Log;
-  /** Milliseconds from now. */
-  readonly timeoutMs: number;
-  readonly signal: AbortSignal;
-}
 
 /** All that is seen of one rollout. */
 export interface View {
@@ -132,7 +123,8 @@ function supersededBy(workload: KubeObject, applied: KubeObject): RolloutProblem
   return { kind: 'superseded', message };
 }
 
-function outcomeOf(view: View, last: KubeObject): RolloutOutcome | undefined {
+/** How the rollout of `last` ended, if it did; `last` is what was applied. */
+export function outcomeOf(view: View, last: KubeObject): RolloutOutcome | undefined {
   const superseded = view.workload === undefined ? undefined : supersededBy(view.workload, last);
   if (superseded !== undefined) {
     return { state: 'failed', workload: view.workload ?? last, problem: superseded };
@@ -142,24 +134,4 @@ function outcomeOf(view: View, last: KubeObject): RolloutOutcome | undefined {
   }
   const problem = terminalProblem(view);
   return problem === undefined ? undefined : { state: 'failed', workload: view.workload ?? last, problem };
-}
-
-/**
- * Watches a workload until every wanted pod of its newest template is available, a reason shows that ends all
- * hope, or the time is over. Throws only when the cluster cannot be watched, or the signal is aborted.
- */
-export async function watchRollout(workload: KubeObject, options: RolloutOptions): Promise<RolloutOutcome> {
-  if (workloadState(workload).complete) return { state: 'complete', workload };
-  let lastLine = '';
-  const { answer, seen } = await watchUntil(options.client, collections(workload), options, (now) => {
-    const view = toView(now);
-    const line = progressLine(view);
-    if (line !== lastLine) options.log.info(`${describe(refOf(workload))}: ${line}`);
-    lastLine = line;
-    return outcomeOf(view, workload);
-  });
-  if (answer !== undefined) return answer;
-  const view = toView(seen);
-  const problem = deadlineProblem(view, Math.round(options.timeoutMs / 1000));
-  return { state: 'failed', workload: view.workload ?? workload, problem };
 }

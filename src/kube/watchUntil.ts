@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Collection, KubeClient } from './client.ts';
 import type { KubeObject } from './objects.ts';
 import { observe } from './observe.ts';
@@ -7,6 +8,9 @@ export interface WatchUntilOptions {
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
+
+/** Looking takes at most this part of the time, however many objects there are and however often they change. */
+const lookingShare = 0.1;
 
 /** The objects of each watched collection, in the collections' order. */
 export type Seen = readonly (readonly KubeObject[])[];
@@ -42,9 +46,12 @@ export async function watchUntil<T>(
         notify = resolve;
       });
       const seen = observed.map((one) => one.items());
+      const started = performance.now();
       const answer = look(seen);
       if (answer !== undefined || isOver) return { answer, seen };
+      const pauseMs = (performance.now() - started) * (1 / lookingShare - 1);
       await Promise.race([changed, failure]);
+      await sleep(pauseMs, undefined, { signal });
     }
   } finally {
     clearTimeout(deadline);

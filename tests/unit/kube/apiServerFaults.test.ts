@@ -110,3 +110,38 @@ describe('A watch that is cut', () => {
     );
   });
 });
+
+describe('A list of many objects', () => {
+  const page = (items: readonly object[], next?: string): object => ({
+    metadata: { resourceVersion: '7', ...(next === undefined ? {} : { continue: next }) },
+    items,
+  });
+  const other = { metadata: { ...pod.metadata, name: 'api', uid: '2' } };
+
+  it('comes in parts', async () => {
+    await withServer(
+      ({ url }, response) =>
+        json(response, 200, url?.includes('continue=more') ? page([other]) : page([pod], 'more')),
+      async (client) => {
+        const { items } = await client.list(pods, soon());
+        assert.deepEqual(
+          items.map(({ metadata }) => metadata.name),
+          ['web', 'api'],
+        );
+      },
+    );
+  });
+
+  it('is asked for as a whole when its next part is too old by now', async () => {
+    await withServer(
+      ({ url }, response) => {
+        if (url?.includes('continue=more')) return json(response, 410, { reason: 'Expired' });
+        return json(response, 200, url?.includes('limit=') ? page([pod], 'more') : page([pod, other]));
+      },
+      async (client, seen) => {
+        assert.equal((await client.list(pods, soon())).items.length, 2);
+        assert.equal(seen.length, 3);
+      },
+    );
+  });
+});
