@@ -105,7 +105,8 @@ describe('A watch that is cut', () => {
           ([found]) => (found?.length === 1 ? 'seen' : undefined),
         );
         assert.equal(answer, 'seen');
-        assert.deepEqual([lists, watches], [3, 2]);
+        assert.equal(lists, 3);
+        assert.ok(watches >= 2);
       },
     );
   });
