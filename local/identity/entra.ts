@@ -19,8 +19,10 @@ export interface Entra extends RunningServer {
   lifeSeconds: number;
   /** The next token requests are answered so, and then it is over: for throttling and outages. */
   failNext(count: number, status: number): void;
-  /** Tokens given so far. */
+  /** Tokens given so far, a machine's among them. */
   issued(): readonly string[];
+  /** Assertions that clients proved themselves by so far. */
+  presented(): readonly string[];
   issue(tenantId: string, application: Application, audience: string): Promise<string>;
   /** The claims of a bearer header for one of the audiences, or what is wrong with it. */
   verify(
@@ -110,6 +112,7 @@ export async function startEntra(directory: Directory, certificate: ServerCertif
   const signer = await createSigner();
   const proofs = createProofChecker(directory);
   const issued: string[] = [];
+  const presented: string[] = [];
   let failures = { count: 0, status: 503 };
 
   const issue: Entra['issue'] = async (tenantId, application, audience) => {
@@ -124,6 +127,8 @@ export async function startEntra(directory: Directory, certificate: ServerCertif
       const headers = { 'retry-after': '0' };
       return { status: failures.status, json: { error: 'temporarily_unavailable' }, headers };
     }
+    const assertion = request.form.get('client_assertion');
+    if (assertion !== null) presented.push(assertion);
     const { application, audience } = await admitted(request, tenantOf(directory, tenantId), proofs);
     const access_token = await issue(tenantId, application, audience);
     const expires_in = Math.max(entra.lifeSeconds, 0);
@@ -160,6 +165,7 @@ export async function startEntra(directory: Directory, certificate: ServerCertif
       failures = { count, status };
     },
     issued: () => issued,
+    presented: () => presented,
     issue,
     verify: (header, audiences) => verifyBearer(signer, header, audiences),
   };

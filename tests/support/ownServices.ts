@@ -6,15 +6,20 @@ import { withFolder } from './folder.ts';
 
 /** Services of one test alone, which it may kill; they are stopped when it ends. */
 export async function withOwnServices<T>(use: (context: LocalContext) => Promise<T>): Promise<T> {
-  const shared = await createContext(() => undefined);
   return withFolder(async (stateFolder) => {
-    const context = { ...shared, stateFolder, logFolder: join(stateFolder, 'logs') };
+    const context = await ownContext(stateFolder);
     try {
       return await use(context);
     } finally {
       await stopServices(context);
     }
   });
+}
+
+/** Where services of one suite alone keep their state; whoever takes it stops them. */
+export async function ownContext(stateFolder: string): Promise<LocalContext> {
+  const shared = await createContext(() => undefined);
+  return { ...shared, stateFolder, logFolder: join(stateFolder, 'logs') };
 }
 
 /** Process id of a service that runs. */

@@ -8,6 +8,7 @@ import type { LocalAcr } from '../../local/azure/acr.ts';
 import type { OauthStorage } from '../../local/azure/storage.ts';
 import { audiences, type LocalIdentity } from '../../local/identity/index.ts';
 import { createRegistryClient } from '../../src/oci/client.ts';
+import { azureServiceConnection, type Scheme } from './identity.ts';
 import { pushWebImagesBy } from './webImage.ts';
 
 /** Hosts of a cloud that exists behind a proxy only: no resolver knows them. */
@@ -22,15 +23,18 @@ export const hosts = {
 } as const;
 
 /** An AzureRM connection to that cloud, as a file of service connections holds it. */
-export function sovereignConnection(local: LocalIdentity): Connection {
+export function sovereignConnection(local: LocalIdentity, scheme: Scheme): Connection {
+  const { scheme: name, parameters } = azureServiceConnection(local, scheme);
+  const identity = scheme === 'managedIdentity' ? { msiclientId: local.userAssigned.clientId } : {};
   return {
     name: 'sovereign',
     id: local.connectionId,
     type: 'azurerm',
     url: `https://${hosts.manager}/`,
-    scheme: 'WorkloadIdentityFederation',
-    parameters: { tenantid: local.tenantId, serviceprincipalid: local.application.clientId },
+    scheme: name,
+    parameters,
     data: {
+      ...identity,
       environment: 'AzureStack',
       activeDirectoryAuthority: `https://${hosts.login}/`,
       activeDirectoryServiceEndpointResourceId: audiences.resourceManager,
