@@ -17,8 +17,12 @@ import { type Answer, type Asked, type RunningServer, startServer } from './serv
 export interface Entra extends RunningServer {
   /** Life of the tokens given from now on, in seconds; negative ones have expired already. */
   lifeSeconds: number;
+  /** Its clock is so far ahead of this machine's, in seconds: how an agent whose clock is wrong meets it. */
+  clockAheadSeconds: number;
   /** The next token requests are answered so, and then it is over: for throttling and outages. */
-  failNext(count: number, status: number): void;
+  failNext(count: number, status: number, retryAfterSeconds?: number): void;
+  /** Token requests that came sooner than the answer before them had asked for. */
+  readonly tooEarly: number;
   /** Tokens given so far, a machine's among them. */
   issued(): readonly string[];
   /** Assertions that clients proved themselves by so far. */
@@ -110,10 +114,11 @@ function claimsOf(tenantId: string, application: Application, audience: string):
 /** A sign-in service that verifies what the real one verifies, and answers a refusal with its numbers. */
 export async function startEntra(directory: Directory, certificate: ServerCertificate): Promise<Entra> {
   const signer = await createSigner();
-  const proofs = createProofChecker(directory);
+  const proofs = createProofChecker(directory, () => new Date(Date.now() + entra.clockAheadSeconds * 1000));
   const issued: string[] = [];
   const presented: string[] = [];
-  let failures = { count: 0, status: 503 };
+  let failures = { count: 0, status: 503, retryAfterSeconds: 0 };
+  let [notBefore, tooEarly] = [0, 0];
 
   const issue: Entra['issue'] = async (tenantId, application, audience) => {
     const token = await signer.sign(claimsOf(tenantId, application, audience), entra.lifeSeconds);
@@ -122,9 +127,12 @@ export async function startEntra(directory: Directory, certificate: ServerCertif
   };
 
   const token = async (request: Asked, tenantId: string): Promise<Answer> => {
+    if (Date.now() < notBefore) tooEarly += 1;
     if (failures.count > 0) {
-      failures = { ...failures, count: failures.count - 1 };
-      const headers = { 'retry-after': '0' };
+      const { count, retryAfterSeconds } = failures;
+      failures = { ...failures, count: count - 1 };
+      notBefore = Date.now() + retryAfterSeconds * 1000;
+      const headers = { 'retry-after': `${retryAfterSeconds}` };
       return { status: failures.status, json: { error: 'temporarily_unavailable' }, headers };
     }
     const assertion = request.form.get('client_assertion');
@@ -161,8 +169,12 @@ export async function startEntra(directory: Directory, certificate: ServerCertif
   const entra: Entra = {
     ...server,
     lifeSeconds: 3600,
-    failNext: (count, status) => {
-      failures = { count, status };
+    clockAheadSeconds: 0,
+    failNext: (count, status, retryAfterSeconds = 0) => {
+      failures = { count, status, retryAfterSeconds };
+    },
+    get tooEarly() {
+      return tooEarly;
     },
     issued: () => issued,
     presented: () => presented,

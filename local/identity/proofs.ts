@@ -37,11 +37,13 @@ async function verified(
   assertion: string,
   key: JWTVerifyGetKey,
   signature: EntraRefusal,
+  now: Date,
 ): Promise<JWTPayload> {
   // MSAL rounds the time up; the real service tolerates minutes.
   const checks = {
     algorithms: ['RS256', 'PS256'],
     clockTolerance: 2,
+    currentDate: now,
     requiredClaims: ['exp', 'iss', 'sub', 'aud', 'jti'],
   };
   try {
@@ -56,7 +58,7 @@ async function verified(
     const time = (seconds: number) => new Date(seconds * 1000).toISOString();
     throw invalidClient(
       700024,
-      `Client assertion is not within its valid time range. Current time: ${new Date().toISOString()}, assertion valid from ${time(nbf)}, expiry time of assertion ${time(exp)}.`,
+      `Client assertion is not within its valid time range. Current time: ${now.toISOString()}, assertion valid from ${time(nbf)}, expiry time of assertion ${time(exp)}.`,
     );
   }
 }
@@ -70,6 +72,7 @@ async function checkCertificate(
   application: Application,
   assertion: string,
   tokenEndpoint: string,
+  now: Date,
 ): Promise<void> {
   const header = decodeProtectedHeader(assertion);
   const shown = [header.x5t, header['x5t#S256'] as string | undefined];
@@ -82,7 +85,7 @@ async function checkCertificate(
   );
   if (certificate === undefined) throw refused;
   const key = await importX509(certificate, header.alg ?? 'RS256');
-  const claims = await verified(assertion, async () => key, refused);
+  const claims = await verified(assertion, async () => key, refused, now);
   if (claims.iss !== application.clientId || claims.sub !== application.clientId) {
     throw invalidClient(
       700021,
@@ -102,6 +105,7 @@ async function checkFederated(
   application: Application,
   directory: Directory,
   assertion: string,
+  now: Date,
 ): Promise<JWTPayload> {
   const { iss = '', sub = '', aud } = decodeJwt(assertion);
   const advice =
@@ -119,6 +123,7 @@ async function checkFederated(
     assertion,
     key,
     invalidClient(50013, 'Assertion failed signature validation.'),
+    now,
   );
   const sameSubject = sameIssuer.filter(({ subject }) => subject === sub);
   if (sameSubject.length === 0) {
@@ -142,11 +147,11 @@ export interface ProofChecker {
 }
 
 /**
- * A checker that remembers which outside tokens were used. The real service takes one again within its life; here
+ * A checker by this clock that remembers which outside tokens were used. The real service takes one again within its life; here
  * a client that keeps an old proof instead of asking for a new one is found out. (MSAL signs its own certificate
  * assertion once for ten minutes, so those may come again.)
  */
-export function createProofChecker(directory: Directory): ProofChecker {
+export function createProofChecker(directory: Directory, now: () => Date): ProofChecker {
   const used = new Set<string>();
   return {
     async check(application, form, tokenEndpoint) {
@@ -161,9 +166,9 @@ export function createProofChecker(directory: Directory): ProofChecker {
       }
       const header = decodeProtectedHeader(assertion);
       if (header.x5t !== undefined || header['x5t#S256'] !== undefined) {
-        return checkCertificate(application, assertion, tokenEndpoint);
+        return checkCertificate(application, assertion, tokenEndpoint, now());
       }
-      const { jti = '' } = await checkFederated(application, directory, assertion);
+      const { jti = '' } = await checkFederated(application, directory, assertion, now());
       if (used.has(jti)) throw invalidClient(50012, 'This assertion has been used before.');
       used.add(jti);
     },

@@ -1,3 +1,4 @@
+import type { PipelinePolicy } from '@azure/core-rest-pipeline';
 import type { TokenCredential } from '@azure/identity';
 import { sdkClient } from '../http/network/sdkClient.ts';
 import type { AzureConnection, WorkloadIdentity } from './connection.ts';
@@ -5,6 +6,7 @@ import { explainSignIn } from './failure.ts';
 import { hiddenReason } from './hiddenReason.ts';
 import { createSend, type SendAzure } from './http.ts';
 import { requestOidcToken } from './oidc.ts';
+import { patience } from './patience.ts';
 import {
   type Identity,
   type IssuedToken,
@@ -13,22 +15,25 @@ import {
   trustedAuthorities,
 } from './signIn.ts';
 
-function optionsFor(connection: AzureConnection, network: Network) {
+function optionsFor(connection: AzureConnection, network: Network, policy: PipelinePolicy) {
   const ca = trustedAuthorities(network);
   return {
     authorityHost: connection.cloud.authorityHost,
     // MSAL asks the public sign-in service whether it knows the authority; it knows none of a private cloud.
     disableInstanceDiscovery: !connection.cloud.authorityIsKnown,
     userAgentOptions: { userAgentPrefix: 'model-delivery' },
+    additionalPolicies: [{ policy, position: 'perRetry' as const }],
     ...sdkClient(),
     ...(ca === undefined ? {} : { tlsOptions: { ca } }),
   };
 }
 
-/** The proof of one token request. MSAL asks for it twice within a request, and keeps an error's text alone. */
-interface Proof {
+/** One token request. MSAL asks for its proof twice, and keeps an error's text alone. */
+interface TokenRequest {
   assertion?: Promise<string>;
   failure?: unknown;
+  /** Of the last answer. */
+  status?: number;
 }
 
 async function oidcToken(connection: WorkloadIdentity, host: SignInHost, send: SendAzure): Promise<string> {
@@ -42,10 +47,10 @@ function assertionOf(
   connection: WorkloadIdentity,
   host: SignInHost,
   send: SendAzure,
-  proof: () => Proof,
+  request: () => TokenRequest,
 ): () => Promise<string> {
   return async () => {
-    const current = proof();
+    const current = request();
     try {
       current.assertion ??= oidcToken(connection, host, send);
       return await current.assertion;
@@ -60,14 +65,17 @@ async function sdkCredential(
   connection: AzureConnection,
   host: SignInHost,
   network: Network,
-  proof: () => Proof,
+  request: () => TokenRequest,
 ): Promise<TokenCredential> {
   const sdk = await import('@azure/identity');
-  const options = optionsFor(connection, network);
+  const policy = patience(host.cancelled, (status) => {
+    request().status = status;
+  });
+  const options = optionsFor(connection, network, policy);
   switch (connection.kind) {
     case 'workloadIdentity': {
       const { tenantId, clientId } = connection;
-      const assertion = assertionOf(connection, host, createSend(network), proof);
+      const assertion = assertionOf(connection, host, createSend(network), request);
       return new sdk.ClientAssertionCredential(tenantId, clientId, assertion, options);
     }
     case 'clientSecret': {
@@ -94,6 +102,7 @@ async function sdkCredential(
         ...(connection.clientId === undefined ? {} : { clientId: connection.clientId }),
         // A virtual machine without an identity would be asked for more than a minute.
         retryOptions: { maxRetries: 2 },
+        additionalPolicies: options.additionalPolicies,
       });
   }
 }
@@ -110,14 +119,14 @@ export function createCredential(
 ): Identity {
   const running = new Map<string, Promise<IssuedToken>>();
   let inner: Promise<TokenCredential> | undefined;
-  let proof: Proof = {};
+  let current: TokenRequest = {};
   // One request at a time: MSAL does not say which one it asks a proof for.
   let last: Promise<unknown> = Promise.resolve();
 
   const request = async (scopes: string[]): Promise<IssuedToken> => {
-    proof = {};
+    current = {};
     try {
-      inner ??= sdkCredential(connection, host, network, () => proof);
+      inner ??= sdkCredential(connection, host, network, () => current);
       const token = await (await inner).getToken(scopes, { abortSignal: host.cancelled });
       if (token === null) throw new Error('the sign-in service gave no token');
       host.secret(token.token);
@@ -125,8 +134,8 @@ export function createCredential(
     } catch (error) {
       host.cancelled.throwIfAborted();
       const reason =
-        proof.failure ?? (await hiddenReason(error, connection, createSend(network), host.cancelled));
-      throw explainSignIn(reason, connection, scopes);
+        current.failure ?? (await hiddenReason(error, connection, createSend(network), host.cancelled));
+      throw explainSignIn(reason, connection, scopes, current.status);
     }
   };
 

@@ -1,7 +1,7 @@
 import { DeliveryError } from '../errors.ts';
-import { isTemporaryNetworkError } from '../http/retry.ts';
+import { isTemporaryNetworkError, isTemporaryStatus } from '../http/retry.ts';
 import type { AzureConnection } from './connection.ts';
-import { refusalOf } from './refusals.ts';
+import { busy, type Refusal, refusalOf } from './refusals.ts';
 
 const certificateProblem =
   /self[- ]signed certificate|unable to (get|verify)|CERT_|ERR_TLS|certificate has expired|altnames/i;
@@ -68,25 +68,34 @@ function managedIdentityFailure(text: string, connection: AzureConnection): Deli
   });
 }
 
-/** A failed sign-in for the reader of the log; what is explained already stays as it is. */
+function refused({ code, why, remedy }: Refusal, text: string, connection: AzureConnection): DeliveryError {
+  return new DeliveryError({
+    code,
+    side: 'identity',
+    message: `Azure refused the sign-in of ${whoOf(connection)}: ${why}.`,
+    remedy,
+    cause: said(text),
+  });
+}
+
+/**
+ * A failed sign-in for the reader of the log; what is explained already stays as it is. `status` is the last answer's,
+ * where one came.
+ */
 export function explainSignIn(
   error: unknown,
   connection: AzureConnection,
   scopes: readonly string[],
+  status?: number,
 ): unknown {
   if (error instanceof DeliveryError || !(error instanceof Error) || error.name === 'AbortError')
     return error;
   const text = textOf(error);
   const number = /AADSTS(\d+)/.exec(text)?.[1];
   const refusal = number === undefined ? undefined : refusalOf(number, connection, scopes);
-  if (refusal !== undefined) {
-    return new DeliveryError({
-      code: refusal.code,
-      side: 'identity',
-      message: `Azure refused the sign-in of ${whoOf(connection)}: ${refusal.why}.`,
-      remedy: refusal.remedy,
-      cause: said(text),
-    });
+  if (refusal !== undefined) return refused(refusal, text, connection);
+  if (number === undefined && status !== undefined && isTemporaryStatus(status)) {
+    return refused(busy(connection), `${text} (HTTP ${status})`, connection);
   }
   if (number === undefined && connection.kind === 'managedIdentity') {
     return managedIdentityFailure(text, connection);

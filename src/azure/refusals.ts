@@ -23,11 +23,13 @@ const federation: Words = (connection) => ({
     "Compare issuer and subject on the service connection's page (Manage > Workload Identity federation details) with the application's federated credentials: they match letter by letter. A renamed organisation, project or connection changes the subject.",
 });
 
-const assertionExpired: Words = () => ({
+const assertionExpired: Words = (connection) => ({
   code: 'IDENTITY_ASSERTION_EXPIRED',
   why: 'the proof of identity was too old, or not yet valid, when it arrived',
   remedy:
-    "A new one is made for each request, so the agent's clock is wrong: synchronise it (NTP). If it is right, run again.",
+    connection.kind === 'clientCertificate'
+      ? "A new one is made for each request by the agent's clock, which is wrong: synchronise it (NTP)."
+      : 'Azure DevOps makes a new one for each request, valid for minutes: run again; if it repeats, look for a proxy that holds requests back, and compare the times in the reason.',
 });
 
 const appUnknown: Words = (connection) => ({
@@ -61,7 +63,8 @@ const assertionRefused: Words = (connection, scopes) =>
           "Run again; if it repeats, compare the issuer on the service connection's page with the application's federated credential.",
       };
 
-const busy: Words = (connection) => ({
+/** A service that goes on failing. */
+export const busy = (connection: AzureConnection): Refusal => ({
   code: 'IDENTITY_BUSY',
   why: `the sign-in service ${connection.cloud.authorityHost} is overloaded or failing, also after several attempts`,
   remedy: 'Run again later; the state of the service is at https://status.azure.com.',

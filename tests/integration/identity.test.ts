@@ -4,8 +4,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { applicationCertificate } from '../../local/identity/authority.ts';
 import { tokenExchange } from '../../local/identity/devops.ts';
 import { audiences, type LocalIdentity, startIdentity } from '../../local/identity/index.ts';
+import { azureConnection } from '../../src/azure/connection.ts';
+import { createCredential } from '../../src/azure/credential.ts';
 import { scopeFor } from '../../src/azure/signIn.ts';
-import { azureServiceConnection, failureText, type Scheme, signedIn } from '../support/identity.ts';
+import {
+  azureServiceConnection,
+  failureText,
+  jobHost,
+  networkOf,
+  type Scheme,
+  signedIn,
+} from '../support/identity.ts';
 
 const storage = scopeFor(audiences.storage);
 
@@ -29,7 +38,7 @@ describe('signing in to Azure', () => {
   });
 
   beforeEach(() => {
-    local.entra.lifeSeconds = 3600;
+    Object.assign(local.entra, { lifeSeconds: 3600, clockAheadSeconds: 0 });
     Object.assign(local.devops, { lifeSeconds: 600, forge: false, replay: false, audience: tokenExchange });
     local.directory.tenants = [...directory];
     earlier = local.devops.requests.length;
@@ -136,6 +145,23 @@ describe('signing in to Azure', () => {
     assert.equal((await failure('workloadIdentity')).code, 'IDENTITY_ASSERTION_EXPIRED');
   });
 
+  it("explains an agent's clock that is wrong, by the service's time beside the proof's", async () => {
+    local.entra.clockAheadSeconds = -3600;
+    const ahead = await failure('clientCertificate');
+    assert.equal(ahead.code, 'IDENTITY_ASSERTION_EXPIRED', ahead.text);
+    assert.match(ahead.text, /Current time: .* assertion valid from /);
+    assert.match(ahead.text, /clock/);
+    local.entra.clockAheadSeconds = 3600;
+    assert.equal((await failure('clientCertificate')).code, 'IDENTITY_ASSERTION_EXPIRED');
+  });
+
+  it("does not blame the agent's clock for a proof that Azure DevOps made", async () => {
+    local.entra.clockAheadSeconds = -3600;
+    const { code, text } = await failure('workloadIdentity');
+    assert.equal(code, 'IDENTITY_ASSERTION_EXPIRED');
+    assert.doesNotMatch(text, /agent's clock/);
+  });
+
   it('explains a wrong audience, subject and signature of the OIDC token', async () => {
     local.devops.audience = 'api://other';
     assert.equal((await failure('workloadIdentity')).code, 'IDENTITY_FEDERATION_MISMATCH');
@@ -200,4 +226,30 @@ describe('signing in to Azure', () => {
     const { identity } = signedIn(local, azureServiceConnection(local, 'clientSecret'));
     assert.ok((await identity.getToken(storage)).token);
   });
+
+  it('waits as long as a throttled sign-in service asks for', async () => {
+    local.entra.failNext(1, 429, 1);
+    const { identity } = signedIn(local, azureServiceConnection(local, 'clientSecret'));
+    assert.ok((await identity.getToken(storage)).token);
+    assert.equal(local.entra.tooEarly, 0);
+  });
+
+  it('ends such a wait with the job', async () => {
+    local.entra.failNext(1, 429, 60);
+    const { host } = jobHost(local);
+    const stop = new AbortController();
+    const stopped = { ...host, cancelled: stop.signal };
+    const connection = azureConnection(azureServiceConnection(local, 'clientSecret'));
+    const waiting = createCredential(connection, stopped, networkOf(local)).getToken(storage);
+    setTimeout(() => stop.abort(new Error('the job was cancelled')), 500);
+    await assert.rejects(waiting, /the job was cancelled/);
+  });
+
+  for (const status of [429, 503]) {
+    it(`says after some attempts that the sign-in service is busy: HTTP ${status}`, async () => {
+      local.entra.failNext(100, status);
+      const { code, text } = await failure('clientSecret').finally(() => local.entra.failNext(0, status));
+      assert.equal(code, 'IDENTITY_BUSY', text);
+    });
+  }
 });
