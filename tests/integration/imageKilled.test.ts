@@ -17,6 +17,7 @@ import { withFaultProxy } from '../support/faultProxy.ts';
 import { withFolder } from '../support/folder.ts';
 import { recordingHost } from '../support/host.ts';
 import { type BuildSettings, pull, runBuild } from '../support/image.ts';
+import { randomFrom } from '../support/random.ts';
 import { services } from '../support/services.ts';
 import { registryClient } from '../support/webImage.ts';
 
@@ -26,15 +27,6 @@ const moments = Number(process.env['MODEL_DELIVERY_BUILD_KILLS'] ?? 3);
 const seed = Number(process.env['MODEL_DELIVERY_SEED'] ?? randomInt(1, 2 ** 31 - 1));
 /** More than two ranges. */
 const weights = randomBytes(20_000_000);
-
-/** Numbers from 0 up to 1; Lehmer, MINSTD. */
-function randomFrom(start: number): () => number {
-  let state = start;
-  return () => {
-    state = (state * 48_271) % 2_147_483_647;
-    return state / 2_147_483_647;
-  };
-}
 
 /** The task in a process of its own, killed at the moment, unless it ends before. */
 async function runKilled(settings: BuildSettings, moment: AbortSignal): Promise<void> {

@@ -24,6 +24,8 @@ export interface Releases {
   readonly namespace: TestNamespace;
   /** Digests of the images, in their order. */
   readonly digests: readonly string[];
+  /** What {@link deploy} gives the task beside the own inputs of a run. */
+  readonly inputs: Readonly<Record<string, string>>;
   /** Runs the task once with the suite's inputs and these. */
   deploy(inputs?: Readonly<Record<string, string>>, more?: Omit<RunSettings, 'inputs'>): Promise<Run>;
   /** An object of the namespace. */
@@ -69,19 +71,21 @@ export function releases(
     get digests() {
       return ready().digests;
     },
+    get inputs() {
+      return {
+        connectionType: 'kubeconfig',
+        kubeconfig: suite.cluster.kubeconfig,
+        namespace: suite.namespace.name,
+        containerRegistry: 'registry',
+        repository,
+        createPullSecret: 'true',
+        rolloutTimeout: '60',
+        ...own,
+      };
+    },
     deploy: (inputs = {}, { connections = [], ...more } = {}) =>
       runDeploy({
-        inputs: {
-          connectionType: 'kubeconfig',
-          kubeconfig: suite.cluster.kubeconfig,
-          namespace: suite.namespace.name,
-          containerRegistry: 'registry',
-          repository,
-          createPullSecret: 'true',
-          rolloutTimeout: '60',
-          ...own,
-          ...inputs,
-        },
+        inputs: { ...suite.inputs, ...inputs },
         connections: [connection(), ...connections],
         ...more,
       }),
