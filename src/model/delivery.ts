@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { DeliveryError } from '../errors.ts';
 import { exclusively } from '../files/exclusive.ts';
 import type { Log } from '../host/host.ts';
+import type { Archived } from './archived.ts';
 import type { LockedFile, ModelLock } from './lock.ts';
 import type { Finding } from './scan/content.ts';
 import type { ScanMode } from './scan/model.ts';
@@ -15,6 +16,8 @@ export interface DeliveryPlan {
   readonly md5: ReadonlyMap<string, string>;
   /** Paths of the files that the store cannot be asked for parts of. */
   readonly whole?: ReadonlySet<string>;
+  /** Files that the store cannot give now. */
+  readonly archived?: Archived;
   readonly folder: string;
   /** Set digest that the model must have. */
   readonly expectedDigest?: string;

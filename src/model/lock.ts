@@ -12,6 +12,8 @@ export interface LockedFile {
   /** The store's identity of these bytes: a read that names it never sees others. */
   readonly etag: string;
   readonly versionId?: string;
+  /** The read-only copy of the file that the bytes are read from, where a snapshot was asked for. */
+  readonly snapshot?: string;
   /** Name within the source, for example the whole blob name. */
   readonly name: string;
   /** Hexadecimal SHA-256 of the content, once it is known. */

@@ -6,7 +6,11 @@ import type { ModelStore } from './store.ts';
 
 /** A place that models are read from, by its type, and how to get in. */
 export type ModelSource =
-  | { readonly type: 'azureBlob'; readonly location: AzureBlobLocation }
+  | {
+      readonly type: 'azureBlob';
+      readonly location: AzureBlobLocation /** Lists index tags. */;
+      readonly tags?: boolean;
+    }
   | { readonly type: 's3'; readonly location: S3Location }
   | { readonly type: 'http'; readonly location: HttpLocation }
   | { readonly type: 'oci'; readonly location: OciLocation };
@@ -15,7 +19,9 @@ export type ModelSource =
 export async function openStore(source: ModelSource, signal: AbortSignal): Promise<ModelStore> {
   switch (source.type) {
     case 'azureBlob':
-      return (await import('./azureBlob/store.ts')).openAzureBlobStore(source.location);
+      return (await import('./azureBlob/store.ts')).openAzureBlobStore(source.location, {
+        tags: source.tags ?? false,
+      });
     case 's3':
       return (await import('./s3/store.ts')).openS3Store(source.location);
     case 'http':

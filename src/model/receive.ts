@@ -3,6 +3,7 @@ import { requireSpace } from '../files/space.ts';
 import type { Log } from '../host/host.ts';
 import { formatBytes } from '../report/format.ts';
 import { byteProgress } from '../report/progress.ts';
+import { requireReadable } from './archived.ts';
 import { openCache } from './cache/cache.ts';
 import type { DeliveryContext, DeliveryPlan } from './delivery.ts';
 import type { LockedFile } from './lock.ts';
@@ -69,6 +70,7 @@ export async function receiveMissing(
   }
   const taken = new Set(cached.map((file) => file.path));
   const rest = missing.filter((file) => !taken.has(file.path));
+  requireReadable(rest, plan.archived ?? new Map());
   const received = rest.length === 0 ? { files: [], bytes: 0 } : await receiveAll(plan, rest, context);
   return { files: [...cached, ...received.files], bytes: received.bytes };
 }

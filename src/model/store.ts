@@ -8,6 +8,8 @@ export interface StoredFile {
   readonly size: number;
   readonly etag: string;
   readonly versionId?: string;
+  /** Which read-only copy of the file this is, where it is one. */
+  readonly snapshot?: string;
   readonly lastModified: Date;
   /** Hexadecimal SHA-256 that the publisher recorded beside the file. */
   readonly sha256?: string;
@@ -15,6 +17,10 @@ export interface StoredFile {
   readonly md5?: string;
   /** True where a part costs as much as the whole, because parts cannot be asked for. */
   readonly whole?: boolean;
+  /** Set where the bytes cannot be read now: archived, or on their way back from there. */
+  readonly archived?: 'archived' | 'rehydrating';
+  /** What the publisher tagged the file with, where the listing was asked for it. */
+  readonly tags?: Readonly<Record<string, string>>;
 }
 
 /** Reads pinned bytes: a store refuses (MODEL_CHANGED) when the file is no longer the listed one. */
@@ -27,7 +33,7 @@ export interface ReadOptions {
 }
 
 /** What {@link ModelStore.read} needs to know of a file; a lock's entry has it too. */
-export type PinnedFile = Pick<StoredFile, 'name' | 'size' | 'etag' | 'versionId'>;
+export type PinnedFile = Pick<StoredFile, 'name' | 'size' | 'etag' | 'versionId' | 'snapshot'>;
 
 /** A plain GET that gives exactly a pinned part, and the ETag that the answer must carry. */
 export interface DirectRead {
@@ -43,6 +49,8 @@ export interface ModelStore {
   list(prefix: string, signal: AbortSignal): AsyncIterable<StoredFile>;
   /** The names one level below the prefix, without it, ended by `/` where they are folders. */
   children(prefix: string, signal: AbortSignal): Promise<readonly string[]>;
+  /** A file as it was under a versionId or snapshot, also when it is overwritten or gone; undefined when there is none. */
+  asOf?(name: string, identity: string, signal: AbortSignal): Promise<StoredFile | undefined>;
   /** The bytes of exactly this file, as the store had them when it was listed. */
   read(file: PinnedFile, options: ReadOptions): Promise<AsyncIterable<Uint8Array>>;
   /** Digests that the store keeps of exactly this file and that its listing leaves out, by a request a file. */

@@ -67,3 +67,17 @@ export function checkedDigest(value: string): string {
     "Write 'sha256:' and 64 hexadecimal digits, as output modelDigest gives them.",
   );
 }
+
+/** Tags, `name=value` each. https://learn.microsoft.com/azure/storage/blobs/storage-manage-find-blobs#setting-blob-index-tags */
+export function checkedTags(lines: readonly string[]): Readonly<Record<string, string>> {
+  const pairs = lines.map((line) => {
+    const [, name = '', value = ''] = /^([^=]+?)\s*=\s*(.*)$/.exec(line) ?? [];
+    if (name !== '') return [name, value] as const;
+    throw invalidInput(
+      'blobTags',
+      `has the line '${line}'`,
+      "Write one tag a line, for example 'stage=production'.",
+    );
+  });
+  return Object.fromEntries(pairs);
+}

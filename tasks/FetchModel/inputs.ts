@@ -35,6 +35,7 @@ import {
   checkedPointer,
   checkedRange,
   checkedSecret,
+  checkedTags,
   checkedVersion,
   isRange,
 } from './checks.ts';
@@ -74,6 +75,7 @@ export const fields = {
   pointerFile: textOr('latest.json'),
   readyFile: text(),
   quietPeriod: integer({ min: 0, max: 86_400, defaultValue: 0, unit: 'seconds' }),
+  blobTags: lines(),
   onChange: choice(['restart', 'fail'], 'restart'),
   mode: choice(['download', 'resolve'], 'download'),
   targetFolder: path(),
@@ -202,10 +204,19 @@ function policy(raw: Raw): VersionPolicy {
   }
 }
 
+/** Only blobs have index tags; elsewhere the input is left out, as the editor hides it. */
+function tagsOf({ source, blobTags }: Raw): Pick<Wanted['ready'], 'tags'> {
+  return source !== 'azureBlob' || blobTags.length === 0 ? {} : { tags: checkedTags(blobTags) };
+}
+
 function source(host: Host, raw: Raw, model: string): ModelSource {
   switch (raw.source) {
     case 'azureBlob':
-      return { type: 'azureBlob', location: azureBlob(host, raw) };
+      return {
+        type: 'azureBlob',
+        location: azureBlob(host, raw),
+        ...(raw.blobTags.length > 0 && { tags: true }),
+      };
     case 's3':
       return { type: 's3', location: s3(host, raw) };
     case 'http':
@@ -229,6 +240,7 @@ export function readFetchInputs(host: Host): FetchInputs {
       ready: {
         quietSeconds: raw.quietPeriod,
         ...(raw.readyFile !== undefined && { markerFile: raw.readyFile }),
+        ...tagsOf(raw),
       },
     },
     mode: raw.mode,

@@ -35,6 +35,7 @@ function resolvedLock(store: ModelStore, selection: Selection, { baseline }: Com
       size: stored.size,
       etag: stored.etag,
       ...(stored.versionId !== undefined && { versionId: stored.versionId }),
+      ...(stored.snapshot !== undefined && { snapshot: stored.snapshot }),
       name: stored.name,
       ...(stored.sha256 !== undefined && { sha256: stored.sha256 }),
     })),
@@ -53,6 +54,11 @@ function planOf(inputs: FetchInputs, resolved: ModelLock, selection: Selection):
   return {
     resolved,
     md5: new Map(md5),
+    archived: new Map(
+      selection.files.flatMap(({ path, stored }) =>
+        stored.archived === undefined ? [] : [[path, stored.archived] as const],
+      ),
+    ),
     whole: new Set(selection.files.filter(({ stored }) => stored.whole).map(({ path }) => path)),
     folder: inputs.targetFolder,
     scan: inputs.scan,
@@ -125,6 +131,11 @@ async function chooseAndBring(host: Host, inputs: FetchInputs, task: Task): Prom
   for (const line of explainSelection(chosen)) host.log.info(line);
   const { selection, signer } = await requireSignature(chosen, wanted, inputs.signature, task);
   const plan = await planFor(inputs, selection, task);
+  if (inputs.mode === 'resolve' && plan.archived !== undefined && plan.archived.size > 0) {
+    host.log.warning(
+      `${plan.archived.size} file(s) are in the archive tier: a registry that has them can use this lock, nobody can read them.`,
+    );
+  }
   const delivered =
     inputs.mode === 'download' ? await deliverModel(plan, task) : await recordResolved(plan, task);
   const verdict = judge(await task.comparison, delivered);

@@ -8,6 +8,7 @@ import { newContainer, publish } from '../support/blobs.ts';
 import { newBucket } from '../support/buckets.ts';
 import { startNginx } from '../support/nginx.ts';
 import { services } from '../support/services.ts';
+import { versionedContainer } from '../support/versionedBlobs.ts';
 import { behavesAsModelStore, type StoreUnderTest } from './modelStore.ts';
 
 behavesAsModelStore('azureBlob', async () => {
@@ -23,6 +24,18 @@ behavesAsModelStore('azureBlob', async () => {
     store: openAzureBlobStore(location, { pageSize: 2 }),
     put: (name, content) => publish(container, { [name]: content }),
     remove: async (name) => void (await container.deleteBlob(name)),
+  };
+});
+
+behavesAsModelStore('azureBlob, an account that keeps versions', async () => {
+  const { storage } = await services('storage');
+  const { location, put, remove, close } = await versionedContainer(storage);
+  return {
+    store: openAzureBlobStore(location, { pageSize: 2 }),
+    keeps: ['overwritten', 'removed'],
+    put: async (name, content) => void (await put(name, content)),
+    remove: async (name) => remove(name),
+    close,
   };
 });
 

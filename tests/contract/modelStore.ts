@@ -149,6 +149,12 @@ export function behavesAsModelStore(
       assert.equal(String(await content(tested.store, after)), 'after!');
       if (tested.keeps?.includes('overwritten')) {
         assert.equal(String(await content(tested.store, before)), 'before');
+        if (tested.store.asOf !== undefined && before.versionId !== undefined) {
+          const { signal } = new AbortController();
+          const found = await tested.store.asOf(before.name, before.versionId, signal);
+          assert.deepEqual([found?.etag, found?.size], [before.etag, before.size]);
+          assert.equal(await tested.store.asOf('m/1/b', before.versionId, signal), undefined);
+        }
         assert.equal(String(await content(tested.store, before, { offset: 1, length: 2 })), 'ef');
         return;
       }

@@ -23,11 +23,12 @@ function sharedKey(account: string, key: string, url: URL, headers: Headers): st
   const listed = own.map(([name, value]) => `${name}:${value}\n`).sort();
   // Between the method and the service's headers: encoding to If-Modified-Since, If-Match, and three more to Range.
   const standard = [...Array<string>(7).fill(''), headers['if-match'] ?? '', '', '', ''];
-  const text = `GET\n${standard.join('\n')}\n${listed.join('')}/${account}${url.pathname}`;
+  const query = [...url.searchParams].map(([name, value]) => `\n${name.toLowerCase()}:${value}`).sort();
+  const text = `GET\n${standard.join('\n')}\n${listed.join('')}/${account}${url.pathname}${query.join('')}`;
   return `SharedKey ${account}:${createHmac('sha256', Buffer.from(key, 'base64')).update(text).digest('base64')}`;
 }
 
-/** Says by which GET a part of a blob is had; for addresses without query, or with a SAS as their query. */
+/** Says by which GET a part of a blob is had; the address names the version or snapshot, and has the SAS. */
 export function createDirectRequests(credential: AzureBlobCredential) {
   let token: IssuedToken | undefined;
   const authorization = async (url: URL, headers: Headers): Promise<Headers> => {

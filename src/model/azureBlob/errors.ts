@@ -48,6 +48,26 @@ function failed(error: RestError, location: AzureBlobLocation): DeliveryError {
   });
 }
 
+/** There is no such thing, or there cannot be one: no blob, version or snapshot, a prefix below a file. */
+export function isNothing(error: unknown): boolean {
+  if (!(error instanceof RestError) || serviceCode(error) === 'ContainerNotFound') return false;
+  return error.statusCode === 400 || error.statusCode === 404 || error.statusCode === 409;
+}
+
+/** A listing with index tags that was refused for the tags' sake, as far as the answer can mean that. */
+export function tagsRefused(error: unknown, { container, endpoint }: AzureBlobLocation) {
+  const code = serviceCode(error);
+  if (!(error instanceof RestError) || code !== 'AuthorizationPermissionMismatch') return undefined;
+  return new DeliveryError({
+    code: 'STORAGE_FORBIDDEN',
+    side: 'identity',
+    message: `The model storage refused to list container '${container}' at ${endpoint} with its index tags, which 'blobTags' asks for.`,
+    remedy:
+      "Grant the identity 'Storage Blob Data Owner', or a role of your own with Microsoft.Storage/storageAccounts/blobServices/containers/blobs/tags/read; a SAS needs the right 't' too (sp=rlt).",
+    cause: serviceSentence(error),
+  });
+}
+
 /** The SDK's error in words for the log; what is not the storage's (cancellation, our own) passes unchanged. */
 export function explainedError(error: unknown, location: AzureBlobLocation): unknown {
   if (error instanceof DeliveryError || !(error instanceof Error) || error.name === 'AbortError')

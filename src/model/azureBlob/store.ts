@@ -1,4 +1,4 @@
-import type { BlobItem, BlobServiceClient, ContainerClient } from '@azure/storage-blob';
+import type { BlobClient, BlobServiceClient, ContainerClient } from '@azure/storage-blob';
 import { DeliveryError } from '../../errors.ts';
 import { nearest } from '../../report/nearest.ts';
 import {
@@ -10,33 +10,13 @@ import {
 } from '../store.ts';
 import { bodyOf } from '../storeFailure.ts';
 import { createDirectRequests, quoted } from './direct.ts';
-import { explainedError, serviceCode } from './errors.ts';
+import { explainedError, isNothing, serviceCode, tagsRefused } from './errors.ts';
+import { isFolderMarker, listedFile, storedFile } from './file.ts';
 import type { AzureBlobLocation } from './location.ts';
 import { serviceClient } from './service.ts';
 
 /** As many container names as the "did you mean" looks through. */
 const containersLookedAt = 5000;
-
-/** Folders appear as empty blobs where the account has a hierarchical namespace, or a tool made them. */
-function isFolderMarker(blob: BlobItem): boolean {
-  const marked = Object.entries(blob.metadata ?? {}).some(
-    ([name, value]) => name.toLowerCase() === 'hdi_isfolder' && value.toLowerCase() === 'true',
-  );
-  return marked || (blob.name.endsWith('/') && (blob.properties.contentLength ?? 0) === 0);
-}
-
-function storedFile(blob: BlobItem): StoredFile {
-  const recorded = Object.entries(blob.metadata ?? {}).find(([name]) => name.toLowerCase() === 'sha256')?.[1];
-  const md5 = blob.properties.contentMD5;
-  return {
-    name: blob.name,
-    size: blob.properties.contentLength ?? 0,
-    etag: blob.properties.etag,
-    lastModified: blob.properties.lastModified,
-    ...(recorded !== undefined && /^[0-9a-f]{64}$/i.test(recorded) && { sha256: recorded.toLowerCase() }),
-    ...(md5 !== undefined && md5.length === 16 && { md5: Buffer.from(md5).toString('hex') }),
-  };
-}
 
 async function containerMissing(
   service: BlobServiceClient,
@@ -67,6 +47,8 @@ async function containerMissing(
 export interface AzureBlobOptions {
   /** Names a page of a listing; the service gives 5,000 at most. */
   readonly pageSize?: number;
+  /** The listing gives index tags too, for which the credential needs a right of its own. */
+  readonly tags?: boolean;
 }
 
 /** Container and client, with every failure of the service explained. */
@@ -77,6 +59,7 @@ interface Access {
   /** The same container without retries: whoever reads knows better when to ask again, and for what. */
   readonly reading: ContainerClient;
   readonly pageSize: number;
+  readonly tags: boolean;
 }
 
 async function explained(access: Access, error: unknown, signal: AbortSignal): Promise<unknown> {
@@ -86,17 +69,67 @@ async function explained(access: Access, error: unknown, signal: AbortSignal): P
     : explainedError(error, access.location);
 }
 
+/**
+ * A hierarchical namespace refuses a prefix that goes on below a file's name, where others list nothing.
+ * https://learn.microsoft.com/rest/api/storageservices/list-blobs#uri-parameters
+ */
+async function isBelowFile(access: Access, prefix: string, error: unknown, abortSignal: AbortSignal) {
+  if (!prefix.endsWith('/') || !isNothing(error)) return false;
+  const blob = access.reading.getBlobClient(prefix.slice(0, -1));
+  return blob.getProperties({ abortSignal }).then(
+    () => true,
+    () => false,
+  );
+}
+
 async function* listFiles(access: Access, prefix: string, signal: AbortSignal): AsyncGenerator<StoredFile> {
   const pages = access.container
-    .listBlobsFlat({ prefix, includeMetadata: true, abortSignal: signal })
+    .listBlobsFlat({ prefix, includeMetadata: true, includeTags: access.tags, abortSignal: signal })
     .byPage({ maxPageSize: access.pageSize });
   try {
     for await (const page of pages) {
-      for (const blob of page.segment.blobItems) if (!isFolderMarker(blob)) yield storedFile(blob);
+      for (const blob of page.segment.blobItems) if (!isFolderMarker(blob)) yield listedFile(blob);
     }
   } catch (error) {
-    throw await explained(access, error, signal);
+    if (await isBelowFile(access, prefix, error, signal)) return;
+    throw (access.tags && tagsRefused(error, access.location)) || (await explained(access, error, signal));
   }
+}
+
+/** A version's id and a snapshot's name are times. */
+const moment = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z$/;
+
+/** A blob as it was: the version or the snapshot of this time. */
+async function fileAsOf(
+  access: Access,
+  name: string,
+  identity: string,
+  abortSignal: AbortSignal,
+): Promise<StoredFile | undefined> {
+  if (!moment.test(identity)) return undefined;
+  const blob = access.reading.getBlobClient(name);
+  try {
+    for (const [versionId, snapshot] of [[identity], [undefined, identity]] as const) {
+      const client = versionId === undefined ? blob.withSnapshot(identity) : blob.withVersion(identity);
+      const answer = await client.getProperties({ abortSignal }).catch((error: unknown) => {
+        if (isNothing(error)) return undefined;
+        throw error;
+      });
+      // A service without versions may answer with the present blob.
+      if (answer === undefined || (versionId !== undefined && answer.versionId !== versionId)) continue;
+      return storedFile(name, { ...answer, ...(snapshot !== undefined && { snapshot }) });
+    }
+    return undefined;
+  } catch (error) {
+    throw await explained(access, error, abortSignal);
+  }
+}
+
+/** The blob, or exactly its pinned version or snapshot. */
+function pinnedBlob({ reading }: Access, { name, versionId, snapshot }: PinnedFile): BlobClient {
+  const blob = reading.getBlobClient(name);
+  if (snapshot !== undefined) return blob.withSnapshot(snapshot);
+  return versionId === undefined ? blob : blob.withVersion(versionId);
 }
 
 async function listChildren(access: Access, prefix: string, signal: AbortSignal): Promise<string[]> {
@@ -124,13 +157,11 @@ async function readFile(
   options: ReadOptions,
 ): Promise<AsyncIterable<Uint8Array>> {
   try {
-    const response = await access.reading
-      .getBlobClient(file.name)
-      .download(options.offset ?? 0, options.length, {
-        conditions: { ifMatch: quoted(file.etag) },
-        abortSignal: options.signal,
-        maxRetryRequests: 0,
-      });
+    const response = await pinnedBlob(access, file).download(options.offset ?? 0, options.length, {
+      conditions: { ifMatch: quoted(file.etag) },
+      abortSignal: options.signal,
+      maxRetryRequests: 0,
+    });
     if (response.readableStreamBody === undefined) throw new Error('the answer has no body');
     const part = { skip: 0, take: options.length ?? file.size - (options.offset ?? 0) };
     return bodyOf(response.readableStreamBody, part, file, options.signal);
@@ -142,7 +173,10 @@ async function readFile(
   }
 }
 
-/** Models in a container of Azure Blob storage; bytes are pinned by If-Match on the listed ETag. */
+/**
+ * Models in a container of Azure Blob storage. Bytes are pinned by If-Match on the listed ETag, where the account
+ * keeps versions by the versionId too, so that a file that is overwritten while it is read stays readable.
+ */
 export function openAzureBlobStore(location: AzureBlobLocation, options: AzureBlobOptions = {}): ModelStore {
   const service = serviceClient(location, 4);
   const access: Access = {
@@ -152,13 +186,15 @@ export function openAzureBlobStore(location: AzureBlobLocation, options: AzureBl
     reading: serviceClient(location, 1).getContainerClient(location.container),
     // The SDK's parsed pages are what listing takes of memory: of 100,000 names 260 MB at most, with 5,000 a page 400.
     pageSize: options.pageSize ?? 1000,
+    tags: options.tags ?? false,
   };
   const direct = createDirectRequests(location.credential);
   return {
     source: { type: 'azureBlob', url: `${location.endpoint}/${location.container}` },
     list: (prefix, signal) => listFiles(access, prefix, signal),
     children: (prefix, signal) => listChildren(access, prefix, signal),
-    direct: (file, part) => direct(access.reading.getBlobClient(file.name).url, file, part),
+    asOf: (name, identity, signal) => fileAsOf(access, name, identity, signal),
+    direct: (file, part) => direct(pinnedBlob(access, file).url, file, part),
     read: (file, options) => readFile(access, file, options),
   };
 }

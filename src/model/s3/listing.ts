@@ -21,7 +21,9 @@ export interface Bucket {
   readonly pageSize: number;
 }
 
-type ListedObject = Pick<ObjectVersion, 'Key' | 'Size' | 'ETag' | 'LastModified' | 'VersionId'>;
+type ListedObject = {
+  readonly [K in 'Key' | 'Size' | 'ETag' | 'LastModified' | 'VersionId']?: ObjectVersion[K] | undefined;
+};
 
 /** Header form of an ETag: some services leave the quotation marks out of listings. */
 export function quoted(etag: string): string {
@@ -33,7 +35,8 @@ function isFolderMarker({ Key, Size }: ListedObject): boolean {
   return Key === undefined || (Key.endsWith('/') && (Size ?? 0) === 0);
 }
 
-function storedFile({ Key = '', Size, ETag, LastModified, VersionId }: ListedObject): StoredFile {
+/** An object as the service describes it. */
+export function storedFile({ Key = '', Size, ETag, LastModified, VersionId }: ListedObject): StoredFile {
   return {
     name: Key,
     size: Size ?? 0,

@@ -4,14 +4,29 @@ import {
   type GetObjectCommandOutput,
   HeadObjectCommand,
   type S3Client,
+  type S3ServiceException,
 } from '@aws-sdk/client-s3';
 import { digestsOf, type KnownDigests } from '../checksums.ts';
-import { type ModelStore, modelChanged, type PinnedFile, type ReadOptions } from '../store.ts';
+import {
+  type ModelStore,
+  modelChanged,
+  type PinnedFile,
+  type ReadOptions,
+  type StoredFile,
+} from '../store.ts';
 import { bodyOf } from '../storeFailure.ts';
 import { s3Client } from './client.ts';
 import { createSigner } from './direct.ts';
 import { s3Code } from './errors.ts';
-import { type Bucket, explained, keepsVersions, listChildren, listObjects, quoted } from './listing.ts';
+import {
+  type Bucket,
+  explained,
+  keepsVersions,
+  listChildren,
+  listObjects,
+  quoted,
+  storedFile,
+} from './listing.ts';
 import { type S3Location, s3Url } from './location.ts';
 
 const changedCodes: ReadonlySet<string> = new Set([
@@ -96,6 +111,26 @@ async function digestsOfObject(
   }
 }
 
+/** The object's version of this id, also when it is overwritten or deleted. */
+async function objectAsOf(
+  bucket: Bucket,
+  Key: string,
+  VersionId: string,
+  abortSignal: AbortSignal,
+): Promise<StoredFile | undefined> {
+  try {
+    const command = new HeadObjectCommand({ Bucket: bucket.location.bucket, Key, VersionId });
+    const answer = await bucket.client.send(command, { abortSignal });
+    if (answer.VersionId !== VersionId) return undefined;
+    return storedFile({ ...answer, Key, Size: answer.ContentLength });
+  } catch (error) {
+    // A HEAD's refusal has no body that would say more: a malformed id, none of this object, a deletion.
+    const { httpStatusCode = 0 } = (error as Partial<S3ServiceException>).$metadata ?? {};
+    if ([400, 404, 405].includes(httpStatusCode)) return undefined;
+    throw await explained(bucket, error, 's3:GetObject', abortSignal);
+  }
+}
+
 /** How the store is asked. */
 export interface S3Options {
   /** Names a page of a listing; the service gives 1,000 at most. */
@@ -119,6 +154,7 @@ export function openS3Store(location: S3Location, options: S3Options = {}): Mode
       yield* listObjects(bucket, prefix, versioned, signal);
     },
     children: (prefix, signal) => listChildren(bucket, prefix, signal),
+    asOf: (name, versionId, signal) => objectAsOf(bucket, name, versionId, signal),
     digests: (file, signal) => digestsOfObject(bucket, file, signal),
     direct: (file, { offset, length }) => sign(pinned(bucket, file, offset, length), file.etag),
     read: (file, readOptions) => readObject(bucket, reading, file, readOptions),

@@ -58,8 +58,8 @@ export function versionIncomplete(wanted: Wanted, reasons: readonly string[]): D
   return new DeliveryError({
     code: 'VERSION_INCOMPLETE',
     side: 'storage',
-    message: `Model '${wanted.model}' has no version that is published whole. ${reasons.join(' ')}`,
+    message: `Model '${wanted.model}' has no version that ${wanted.ready.tags === undefined ? 'is published whole' : 'counts'}. ${reasons.join(' ')}`,
     remedy:
-      "Run again when the publisher has finished; 'readyFile' and 'quietPeriod' say when a version counts.",
+      "Run again when the publisher has finished; 'readyFile', 'quietPeriod' and 'blobTags' say when a version counts.",
   });
 }

@@ -136,6 +136,23 @@ async function latestSemver(search: Search, range: string | undefined): Promise<
   return chosenByName(search, ranked, `it is the highest of ${ranked.length} semantic version(s) ${asked}`);
 }
 
+/** A model that is one file, as it was under the asked versionId or snapshot, also after it was deleted. */
+async function fileAsOf(
+  { store, wanted, rules, signal }: Search,
+  flat: VersionBuilder,
+  identity: string,
+): Promise<VersionBuilder | undefined> {
+  const [only, ...others] = flat.version('').files;
+  // Tags are of the present file: where they decide, an earlier one does not count.
+  if (store.asOf === undefined || others.length > 0 || wanted.ready.tags !== undefined) return undefined;
+  const name = only?.stored.name ?? wanted.model;
+  const stored = await store.asOf(name, identity, signal);
+  if (stored === undefined) return undefined;
+  const builder = versionBuilder({ ...rules, ready: { quietSeconds: 0 } });
+  builder.add(only?.path ?? name.slice(name.lastIndexOf('/') + 1), stored);
+  return builder;
+}
+
 async function exact(search: Search, version: string, reason: string): Promise<Choice> {
   const { store, wanted, rules, signal } = search;
   const builder = await scanVersion(store, wanted.model, version, rules, signal);
@@ -149,9 +166,13 @@ async function exact(search: Search, version: string, reason: string): Promise<C
   const asked = { phrase: `'${version}'`, like: version };
   const names = await versionNames(search);
   if (names.length > 0) throw versionNotFound(wanted, asked, names);
-  const flat = await flatOrMissing(search, await flatFiles(search));
-  if (flat.version !== version) throw versionNotFound(wanted, asked, [flat.version]);
-  return { ...flat, reason };
+  const present = await flatFiles(search);
+  const flat = present.isEmpty ? await singleFile(search) : present;
+  const earlier = await fileAsOf(search, flat, version);
+  if (earlier !== undefined) return { ...flatChoice(earlier, reason), reason };
+  const found = await flatOrMissing(search, flat);
+  if (found.version !== version) throw versionNotFound(wanted, asked, [found.version]);
+  return { ...found, reason };
 }
 
 async function pointed(search: Search, pointerFile: string): Promise<Choice> {

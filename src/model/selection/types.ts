@@ -16,6 +16,8 @@ export interface Readiness {
   readonly markerFile?: string;
   /** Seconds that must have passed since its newest file was written. */
   readonly quietSeconds: number;
+  /** Tags that one of its files must have, all of them. */
+  readonly tags?: Readonly<Record<string, string>>;
 }
 
 /** What to look for. */

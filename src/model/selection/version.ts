@@ -12,6 +12,16 @@ export interface VersionRules {
   readonly ready: Readiness;
 }
 
+function carries({ tags = {} }: StoredFile, wanted: Readiness['tags'] = {}): boolean {
+  return Object.entries(wanted).every(([key, value]) => tags[key] === value);
+}
+
+function tagText(tags: NonNullable<Readiness['tags']>): string {
+  return Object.entries(tags)
+    .map(([key, value]) => `'${key}=${value}'`)
+    .join(' and ');
+}
+
 /** Collects one version's files from a listing; what the patterns leave out costs no memory. */
 export interface VersionBuilder {
   add(path: string, stored: StoredFile): void;
@@ -30,11 +40,13 @@ export function versionBuilder({ filter, ready }: VersionRules): VersionBuilder 
   let size = 0;
   let count = 0;
   let marked = false;
+  let tagged = false;
   return {
     add(path, stored) {
       if (path === lockFileName) return;
       count += 1;
       if (path === ready.markerFile) marked = true;
+      tagged ||= carries(stored, ready.tags);
       size += stored.size;
       newest = Math.max(newest, stored.lastModified.getTime());
       if (filter(path)) files.push({ path, stored });
@@ -45,6 +57,7 @@ export function versionBuilder({ filter, ready }: VersionRules): VersionBuilder 
     },
     unready() {
       if (ready.markerFile !== undefined && !marked) return `it has no '${ready.markerFile}' yet`;
+      if (ready.tags !== undefined && !tagged) return `no file of it has the tags ${tagText(ready.tags)}`;
       const seconds = Math.floor((Date.now() - newest) / 1000);
       return seconds >= ready.quietSeconds
         ? undefined
@@ -56,12 +69,12 @@ export function versionBuilder({ filter, ready }: VersionRules): VersionBuilder 
 }
 
 /**
- * The version of files that lie directly below the model: the file's ETag (or versionId), or for several
+ * The version of files that lie directly below the model: the file's ETag (or versionId, or snapshot), or for several
  * files a hash over theirs. It changes exactly when one of them is overwritten, added or removed.
  */
 export function flatVersionName(files: readonly SelectedFile[]): string {
   const identity = ({ stored }: SelectedFile): string =>
-    (stored.versionId ?? stored.etag).replace(/^W\//, '').replaceAll('"', '');
+    (stored.snapshot ?? stored.versionId ?? stored.etag).replace(/^W\//, '').replaceAll('"', '');
   const [only] = files;
   if (files.length === 1 && only !== undefined) return identity(only);
   const sorted = files.map((file) => [file.path, identity(file)]).sort();
