@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import type { LocalContext } from '../lib/context.ts';
 import type { ClusterBinaries } from './binaries.ts';
 import { run } from './command.ts';
+import { entraFiles } from './entra.ts';
 import { writeImageArchive } from './imageArchive.ts';
 import { clusterLayout, nodeName } from './layout.ts';
 import type { ClusterNetwork } from './network.ts';
@@ -106,7 +107,11 @@ export async function writeNodeState(context: LocalContext, settings: NodeSettin
   if (!(await exists(archive))) {
     await writeImageArchive({ reference: pauseReference, program: settings.binaries.pause }, archive);
   }
-  const files = { ...nodeFiles(settings), 'node.json': nodeConfig(context, settings) };
+  const files = {
+    ...nodeFiles(settings),
+    ...(await entraFiles(folder)),
+    'node.json': nodeConfig(context, settings),
+  };
   const writes = Object.entries(files).map(([name, text]) => writeChanged(join(folder, name), text));
   return (await Promise.all(writes)).some(Boolean);
 }

@@ -1,4 +1,6 @@
 import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { issuerPort } from './entra.ts';
 import { nodeName } from './layout.ts';
 import { type NodeSettings, podRange } from './nodeFiles.ts';
 
@@ -39,7 +41,15 @@ function etcd(program: string, state: string): Unit {
   return { name: 'etcd', command, after: [], ready: `${etcdUrl}/health` };
 }
 
-function apiServer(program: string, keys: string, nodeAddress: string): Unit {
+function issuer(state: string): Unit {
+  const program = fileURLToPath(new URL('issuer.mjs', import.meta.url));
+  const keys = [`${state}/keys/server.crt`, `${state}/keys/server.key`];
+  const command = [process.execPath, program, `${state}/entra`, ...keys, `${issuerPort}`];
+  return { name: 'issuer', command, after: [], ready: `https://127.0.0.1:${issuerPort}/keys` };
+}
+
+function apiServer(program: string, state: string, nodeAddress: string): Unit {
+  const keys = `${state}/keys`;
   const options = {
     'etcd-servers': etcdUrl,
     'bind-address': '0.0.0.0',
@@ -60,9 +70,11 @@ function apiServer(program: string, keys: string, nodeAddress: string): Unit {
     'kubelet-client-key': `${keys}/apiserver-to-kubelet.key`,
     'kubelet-preferred-address-types': 'InternalIP',
     'allow-privileged': 'true',
+    'authentication-config': `${state}/entra/authentication.json`,
   };
   const command = [program, 'kube-apiserver', ...flags(options)];
-  return { name: 'kube-apiserver', command, after: ['etcd'], ready: 'https://127.0.0.1:6443/readyz' };
+  const after = ['etcd', 'issuer'];
+  return { name: 'kube-apiserver', command, after, ready: 'https://127.0.0.1:6443/readyz' };
 }
 
 /** Controller manager or scheduler: both take the same options about who they are. */
@@ -131,7 +143,8 @@ export function nodeUnits({ layout, network, binaries }: NodeSettings): Unit[] {
   const managerFlags = controllerManagerFlags(keys, state);
   return [
     etcd(program, state),
-    apiServer(program, keys, network.nodeAddress),
+    issuer(state),
+    apiServer(program, state, network.nodeAddress),
     controller(program, keys, 'kube-controller-manager', 10257, managerFlags),
     controller(program, keys, 'kube-scheduler', 10259, []),
     { name: 'containerd', command: containerd, after: [], ready: 'unix:/run/containerd/containerd.sock' },

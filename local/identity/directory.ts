@@ -12,6 +12,8 @@ export interface Application {
   readonly clientId: string;
   /** Object id of its service principal: what roles are granted to. */
   readonly objectId: string;
+  /** Object ids of the groups that it is a member of. */
+  readonly groups?: readonly string[];
   readonly secrets?: readonly { readonly value: string; readonly expired?: boolean }[];
   /** Registered certificates, PEM. */
   readonly certificates?: readonly string[];

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { JWTPayload } from 'jose';
+import type { JWK, JWTPayload } from 'jose';
+import { issuerOf } from '../cluster/entra.ts';
 import type { ServerCertificate } from './authority.ts';
 import {
   type Application,
@@ -101,19 +102,24 @@ async function admitted(
 function claimsOf(tenantId: string, application: Application, audience: string): JWTPayload {
   return {
     aud: audience,
-    iss: `https://sts.windows.net/${tenantId}/`,
+    iss: issuerOf(tenantId),
     appid: application.clientId,
     oid: application.objectId,
     sub: application.objectId,
     tid: tenantId,
+    ...(application.groups === undefined ? {} : { groups: application.groups }),
     idtyp: 'app',
     ver: '1.0',
   };
 }
 
 /** A sign-in service that verifies what the real one verifies, and answers a refusal with its numbers. */
-export async function startEntra(directory: Directory, certificate: ServerCertificate): Promise<Entra> {
-  const signer = await createSigner();
+export async function startEntra(
+  directory: Directory,
+  certificate: ServerCertificate,
+  key?: JWK,
+): Promise<Entra> {
+  const signer = await createSigner(key);
   const proofs = createProofChecker(directory, () => new Date(Date.now() + entra.clockAheadSeconds * 1000));
   const issued: string[] = [];
   const presented: string[] = [];

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import type { ClusterTenant } from '../cluster/entra.ts';
 import { applicationCertificate, type CertificateAuthority, createAuthority } from './authority.ts';
 import { type DevOps, startDevOps, tokenExchange } from './devops.ts';
 import type { Application, Directory, Tenant } from './directory.ts';
@@ -29,6 +30,8 @@ export interface LocalIdentity {
   readonly devops: DevOps;
   readonly managed: RunningServer;
   readonly tenantId: string;
+  /** Object id of the group that the application and the machine's identities are members of. */
+  readonly group: string;
   /** The service connection that is federated with the application. */
   readonly connectionId: string;
   readonly application: PipelineApplication;
@@ -39,15 +42,19 @@ export interface LocalIdentity {
   close(): Promise<void>;
 }
 
-function identity(): Application {
-  return { clientId: randomUUID(), objectId: randomUUID() };
+function identity(group: string): Application {
+  return { clientId: randomUUID(), objectId: randomUUID(), groups: [group] };
 }
 
-async function pipelineApplication(devops: DevOps, connectionId: string): Promise<PipelineApplication> {
+async function pipelineApplication(
+  devops: DevOps,
+  connectionId: string,
+  group: string,
+): Promise<PipelineApplication> {
   const { certificate, pem } = await applicationCertificate();
   const [secret, expiredSecret] = [0, 0].map(() => randomBytes(24).toString('base64url')) as [string, string];
   return {
-    ...identity(),
+    ...identity(group),
     secret,
     expiredSecret,
     pem,
@@ -57,21 +64,28 @@ async function pipelineApplication(devops: DevOps, connectionId: string): Promis
   };
 }
 
-/** Starts the sign-in service, the pipelines' OIDC endpoint and a machine's managed identity. */
-export async function startIdentity(): Promise<LocalIdentity> {
+/**
+ * Starts the sign-in service, the pipelines' OIDC endpoint and a machine's managed identity; for the tenant that a
+ * cluster trusts, or for a new one.
+ */
+export async function startIdentity(trusted?: ClusterTenant): Promise<LocalIdentity> {
   const authority = await createAuthority();
   const certificate = await authority.issue();
-  const [connectionId, stranger] = [randomUUID(), randomUUID()];
+  const [connectionId, stranger, group] = [randomUUID(), randomUUID(), randomUUID()];
   const names = new Map([
     [connectionId, 'azure'],
     [stranger, 'not-federated'],
   ]);
   const devops = await startDevOps(names, certificate);
-  const application = await pipelineApplication(devops, connectionId);
-  const tenant = { id: randomUUID(), applications: [application], resources: Object.values(audiences) };
+  const application = await pipelineApplication(devops, connectionId, group);
+  const tenant = {
+    id: trusted?.id ?? randomUUID(),
+    applications: [application],
+    resources: Object.values(audiences),
+  };
   const directory = { tenants: [tenant], issuers: new Map([[devops.issuer, devops.verifyKey]]) };
-  const entra = await startEntra(directory, certificate);
-  const [system, userAssigned] = [identity(), identity()];
+  const entra = await startEntra(directory, certificate, trusted?.key);
+  const [system, userAssigned] = [identity(group), identity(group)];
   const machine = { tenantId: tenant.id, system, userAssigned: [userAssigned] };
   const managed = await startManagedIdentity(machine, entra);
   return {
@@ -80,6 +94,7 @@ export async function startIdentity(): Promise<LocalIdentity> {
     devops,
     managed,
     tenantId: tenant.id,
+    group,
     connectionId,
     application,
     userAssigned,

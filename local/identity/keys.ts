@@ -4,7 +4,9 @@ import {
   errors,
   exportJWK,
   generateKeyPair,
+  importJWK,
   type JSONWebKeySet,
+  type JWK,
   type JWTPayload,
   type JWTVerifyGetKey,
   jwtVerify,
@@ -19,11 +21,17 @@ export interface Signer {
   sign(claims: JWTPayload, seconds: number): Promise<string>;
 }
 
-/** A signer with a new key. */
-export async function createSigner(): Promise<Signer> {
-  const { publicKey, privateKey } = await generateKeyPair('RS256');
-  const kid = randomUUID();
-  const keys = { keys: [{ ...(await exportJWK(publicKey)), kid, use: 'sig', alg: 'RS256' }] };
+async function newKey(): Promise<JWK> {
+  const { privateKey } = await generateKeyPair('RS256', { extractable: true });
+  return { ...(await exportJWK(privateKey)), kid: randomUUID() };
+}
+
+/** A signer with this private key (a JWK with its key id), or a new one. */
+export async function createSigner(given?: JWK): Promise<Signer> {
+  const key = given ?? (await newKey());
+  const privateKey = await importJWK(key, 'RS256');
+  const { kty, n, e, kid = '' } = key;
+  const keys = { keys: [{ kty, n, e, kid, use: 'sig', alg: 'RS256' }] } as JSONWebKeySet;
   return {
     keys,
     verifyKey: createLocalJWKSet(keys),

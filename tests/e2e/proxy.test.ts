@@ -12,6 +12,7 @@ import { whileWatched } from '../support/commandLines.ts';
 import { soon, type TestNamespace, testNamespace } from '../support/deployment.ts';
 import type { Scheme } from '../support/identity.ts';
 import { ownContext } from '../support/ownServices.ts';
+import { bindGroup } from '../support/rights.ts';
 import { assertNoSecret } from '../support/secretScan.ts';
 import { services } from '../support/services.ts';
 import { hosts } from '../support/sovereign.ts';
@@ -76,6 +77,7 @@ describe('the whole pipeline in a sovereign cloud behind an inspecting proxy', f
     namespace = await testNamespace(cluster);
     await givePullSecret(namespace, registry);
     cloud = await startCloud(context, await readFile(cluster.kubeconfig, 'utf8'));
+    await bindGroup(namespace, cloud.local.group);
   });
   after(async () => {
     await cloud?.close();

@@ -2,24 +2,16 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { parse, parseAllDocuments, stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import type { ServiceConnection } from '../../src/host/host.ts';
 import type { KubeObject } from '../../src/kube/objects.ts';
 import { type Run, soon } from '../support/deployment.ts';
 import { releases } from '../support/releases.ts';
+import { documentedRole } from '../support/rights.ts';
 
 interface Kubeconfig {
   clusters: { cluster: { server: string; 'certificate-authority-data'?: string } }[];
   users: { user: Record<string, unknown> }[];
-}
-
-/** The Role of the user guide, so that what it promises is proved. */
-async function documentedRole(): Promise<KubeObject> {
-  const guide = await readFile(new URL('../../docs/deploy-to-aks.md', import.meta.url), 'utf8');
-  const block = /```yaml\n(apiVersion: rbac[\s\S]*?)```/.exec(guide)?.[1] ?? '';
-  const [role] = parseAllDocuments(block).map((document) => document.toJS() as KubeObject);
-  assert.ok(role);
-  return role;
 }
 
 describe("DeployToAks's way into the cluster", function () {

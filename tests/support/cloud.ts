@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { startAcr } from '../../local/azure/acr.ts';
-import { startEntraApiServer } from '../../local/azure/apiServer.ts';
 import { startArm } from '../../local/azure/arm.ts';
 import { startOauthStorage } from '../../local/azure/storage.ts';
+import { clusterTenant, serverOf } from '../../local/cluster/entra.ts';
 import { audiences, type LocalIdentity, startIdentity } from '../../local/identity/index.ts';
 import type { LocalContext } from '../../local/lib/context.ts';
 import { type InspectingProxy, startInspectingProxy } from '../../local/proxy/index.ts';
 import { privateKeyOf } from './secretScan.ts';
+import { testContext } from './services.ts';
 import { hosts, publishBlobs, pushBase, startPackageIndex } from './sovereign.ts';
 
 const entraKubeconfig = (authority: string): string =>
@@ -53,12 +54,11 @@ export interface Cloud {
 
 type Kept = <T extends { close(): Promise<void> }>(started: T) => T;
 
-async function startServers(context: LocalContext, kubeconfig: string, kept: Kept) {
-  const local = kept(await startIdentity());
+async function startServers(context: LocalContext, cluster: string, kept: Kept) {
+  const local = kept(await startIdentity(await clusterTenant(await testContext())));
   const storage = kept(await startOauthStorage(context, local));
   const acr = kept(await startAcr(context, local, `https://${hosts.registry}`));
   const arm = kept(await startArm(local));
-  const cluster = kept(await startEntraApiServer(local, kubeconfig, hosts.cluster));
   const index = kept(await startPackageIndex(local));
   const entra = entraKubeconfig(local.authority.certificate);
   const principals = [local.application, local.userAssigned].map(({ objectId }) => objectId);
@@ -81,13 +81,13 @@ async function startServers(context: LocalContext, kubeconfig: string, kept: Kep
     storage: new URL(storage.blobEndpoint).origin,
     registry: acr.url,
     manager: arm.url,
-    cluster: cluster.url,
+    cluster,
     packages: index.url,
   };
   return { local, acr, ways, index };
 }
 
-/** Starts it. `kubeconfig` opens the real cluster that its API server leads to. */
+/** Starts it around the tests' cluster, whose administrator's kubeconfig is given: who signs in there has no right yet. */
 export async function startCloud(context: LocalContext, kubeconfig: string): Promise<Cloud> {
   const closing: (() => Promise<void>)[] = [];
   const kept: Kept = (started) => {
@@ -98,13 +98,14 @@ export async function startCloud(context: LocalContext, kubeconfig: string): Pro
     for (const one of closing) await one();
   };
   try {
-    const { local, acr, ways, index } = await startServers(context, kubeconfig, kept);
+    const server = serverOf(kubeconfig);
+    const { local, acr, ways, index } = await startServers(context, server.url, kept);
     const proxyUser = { username: 'agent', password: `p@ss/${randomBytes(9).toString('hex')}` };
     const proxy = kept(
       await startInspectingProxy({
         ...proxyUser,
         hosts: new Map(Object.entries(ways).map(([key, home]) => [hosts[key as keyof typeof hosts], home])),
-        upstreamAuthorities: [local.authority.certificate],
+        upstreamAuthorities: [local.authority.certificate, server.authority],
       }),
     );
     const { secret, pem } = local.application;
