@@ -10,9 +10,24 @@ import { packagedTaskFolder, tasksFolder } from './layout.ts';
  */
 const lateLoaded = ['@aws-sdk/client-s3', '@azure/identity', '@azure/storage-blob'] as const;
 
+/** What lies in another package's file, because both are made of the same parts, by the names that are used of it. */
+const lateBeside: Readonly<Record<string, { readonly host: string; readonly names: readonly string[] }>> = {
+  '@aws-sdk/client-sts': {
+    host: '@aws-sdk/client-s3',
+    names: ['STSClient', 'AssumeRoleCommand', 'AssumeRoleWithWebIdentityCommand'],
+  },
+};
+
 /** The file beside the task's own that has the package. */
 function lateFile(name: string): string {
   return `${name.replace(/^@/, '').replace('/', '-')}.js`;
+}
+
+/** All that the file of a package exports. */
+function lateContents(name: string): string {
+  const guests = Object.entries(lateBeside).filter(([, { host }]) => host === name);
+  const exports = guests.map(([guest, { names }]) => `export { ${names.join(', ')} } from '${guest}';`);
+  return [`export * from '${name}';`, ...exports].join('\n');
 }
 
 const common = {
@@ -40,20 +55,21 @@ const common = {
 
 /** Leaves these packages to files of their own, and notes which of them the bundle asks for. */
 function leaveOut(asked: Set<string>): Plugin {
-  const filter = new RegExp(`^(${lateLoaded.join('|')})$`);
+  const filter = new RegExp(`^(${[...lateLoaded, ...Object.keys(lateBeside)].join('|')})$`);
   return {
     name: 'late-loaded',
     setup({ onResolve }) {
       onResolve({ filter }, ({ path }) => {
-        asked.add(path);
-        return { path: `./${lateFile(path)}`, external: true };
+        const file = lateBeside[path]?.host ?? path;
+        asked.add(file);
+        return { path: `./${lateFile(file)}`, external: true };
       });
     },
   };
 }
 
 async function bundleLate(name: string, folder: string): Promise<Metafile> {
-  const stdin = { contents: `export * from '${name}';`, resolveDir: repositoryRoot };
+  const stdin = { contents: lateContents(name), resolveDir: repositoryRoot };
   return (await build({ ...common, stdin, outfile: join(folder, lateFile(name)) })).metafile;
 }
 

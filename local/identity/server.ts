@@ -12,11 +12,10 @@ export interface Asked {
   readonly form: URLSearchParams;
 }
 
-export interface Answer {
+export type Answer = {
   readonly status: number;
-  readonly json: unknown;
   readonly headers?: Readonly<Record<string, string>>;
-}
+} & ({ readonly json: unknown } | { readonly xml: string });
 
 export interface RunningServer {
   /** Scheme, host and port. */
@@ -56,9 +55,13 @@ async function asked(request: IncomingMessage, base: string): Promise<Asked> {
   };
 }
 
-function write(response: ServerResponse, { status, json, headers }: Answer): void {
-  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', ...headers });
-  response.end(JSON.stringify(json));
+function write(response: ServerResponse, answer: Answer): void {
+  const [type, text] =
+    'xml' in answer
+      ? (['text/xml', answer.xml] as const)
+      : (['application/json; charset=utf-8', JSON.stringify(answer.json)] as const);
+  response.writeHead(answer.status, { 'content-type': type, ...answer.headers });
+  response.end(text);
 }
 
 /**

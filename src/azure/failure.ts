@@ -35,15 +35,14 @@ function whoOf(connection: AzureConnection): string {
   return `service connection '${connection.id}'`;
 }
 
-function unreachable(text: string, connection: AzureConnection): DeliveryError {
-  const { authorityHost } = connection.cloud;
+function unreachable(text: string, who: string, authorityHost: string): DeliveryError {
   const untrusted = certificateProblem.test(text);
   return new DeliveryError({
     code: untrusted ? 'IDENTITY_UNTRUSTED' : 'IDENTITY_UNREACHABLE',
     side: 'identity',
     message: untrusted
-      ? `The sign-in of ${whoOf(connection)} met a certificate that this agent does not trust (at ${authorityHost}, or at Azure DevOps).`
-      : `The sign-in service ${authorityHost}, which ${whoOf(connection)} needs, cannot be reached from this agent.`,
+      ? `The sign-in of ${who} met a certificate that this agent does not trust (at ${authorityHost}, or at Azure DevOps).`
+      : `The sign-in service ${authorityHost}, which ${who} needs, cannot be reached from this agent.`,
     remedy: untrusted
       ? 'Give the agent the authority that signed it (config --sslcacert, or NODE_EXTRA_CA_CERTS); a proxy that inspects TLS shows its own.'
       : "Admit the host in the agent's firewall or proxy, and check that the agent resolves its name.",
@@ -79,6 +78,21 @@ function refused({ code, why, remedy }: Refusal, text: string, connection: Azure
 }
 
 /**
+ * IDENTITY_UNREACHABLE or IDENTITY_UNTRUSTED for a sign-in that got no answer; undefined where that is not the
+ * reason. `who` needs the service at `authorityHost`.
+ */
+export function explainUnreachable(
+  error: Error,
+  who: string,
+  authorityHost: string,
+): DeliveryError | undefined {
+  const text = textOf(error);
+  const isNetwork =
+    networkProblem.test(text) || certificateProblem.test(text) || isTemporaryNetworkError(error);
+  return isNetwork ? unreachable(text, who, authorityHost) : undefined;
+}
+
+/**
  * A failed sign-in for the reader of the log; what is explained already stays as it is. `status` is the last answer's,
  * where one came.
  */
@@ -100,10 +114,11 @@ export function explainSignIn(
   if (number === undefined && connection.kind === 'managedIdentity') {
     return managedIdentityFailure(text, connection);
   }
-  if (number === undefined && (networkProblem.test(text) || certificateProblem.test(text))) {
-    return unreachable(text, connection);
-  }
-  if (number === undefined && isTemporaryNetworkError(error)) return unreachable(text, connection);
+  const noAnswer =
+    number === undefined
+      ? explainUnreachable(error, whoOf(connection), connection.cloud.authorityHost)
+      : undefined;
+  if (noAnswer !== undefined) return noAnswer;
   return new DeliveryError({
     code: 'IDENTITY_REFUSED',
     side: 'identity',

@@ -16,7 +16,7 @@ function missing(connectionId: string, what: string): DeliveryError {
   return new DeliveryError({
     code: 'IDENTITY_OIDC_MISSING',
     side: 'agent',
-    message: `Service connection '${connectionId}' signs in by workload identity federation, and this job has no ${what}.`,
+    message: `Service connection '${connectionId}' signs in by an OIDC token of the pipeline, and this job has no ${what}.`,
     remedy:
       'Run the step in a job of Azure Pipelines, on an agent of version 3.229 or later (Azure DevOps Server: 2022.1 or later).',
   });
@@ -33,7 +33,7 @@ function refused(connectionId: string, answer: AzureAnswer): DeliveryError {
     remedy:
       answer.status === 401
         ? "The job's access token was not accepted: it ends with the job, and a step that runs longer than the job's time-out is refused."
-        : 'Check that the service connection still exists, that this pipeline is authorised to use it, and that it uses workload identity federation.',
+        : 'Check that the service connection still exists, that this pipeline is authorised to use it, and that it signs in by OIDC (workload identity federation).',
     cause: new Error(trace === undefined ? reason : `${reason} (activity id ${String(trace)})`),
   });
 }

@@ -7,7 +7,9 @@ import { checkedUrl, type HttpLocation, publicUrl } from '../../src/model/http/l
 import type { LockedSource, ModelLock } from '../../src/model/lock.ts';
 import { type OciLocation, ociLocation } from '../../src/model/oci/location.ts';
 import type { ModelSource } from '../../src/model/open.ts';
-import { readS3Connection, type S3Connection, type S3Location } from '../../src/model/s3/location.ts';
+import { readS3Connection, type S3Connection } from '../../src/model/s3/connection.ts';
+import type { S3Location } from '../../src/model/s3/location.ts';
+import { s3SignIn } from '../../src/model/s3/signIn.ts';
 import type { RegistryAccess } from '../../src/oci/connection.ts';
 import { invalid } from './checks.ts';
 import type { Raw } from './inputs.ts';
@@ -46,28 +48,25 @@ function environmentEndpoint({ environment }: Host): string | undefined {
 function s3Connection(host: Host, raw: Raw): S3Connection | undefined {
   if (raw.modelAuthentication === 'environment') return undefined;
   const id = required(raw.modelS3Connection, 'modelS3Connection', 'to read a model from S3');
-  const connection = readS3Connection(host.connection(id));
-  const { secretAccessKey, sessionToken } = connection.credentials;
-  host.secret(secretAccessKey);
-  if (sessionToken !== undefined) host.secret(sessionToken);
-  return connection;
+  return readS3Connection(host.connection(id));
 }
 
 function s3(host: Host, raw: Raw, source: LockedSource): S3Location {
   const connection = s3Connection(host, raw);
   const { place, name: bucket } = split(source.url);
-  const region = awsAddress.exec(place)?.[1];
+  const inAws = awsAddress.exec(place)?.[1];
   const endpoint = connection === undefined ? environmentEndpoint(host) : connection.endpoint;
-  const isMeant = region === undefined ? place === endpoint : connection?.endpoint === undefined;
+  const isMeant = inAws === undefined ? place === endpoint : connection?.endpoint === undefined;
   if (!isMeant) throw elsewhere('modelS3Connection', endpoint ?? "Amazon's own service", source);
   const { AWS_REGION, AWS_DEFAULT_REGION } = host.environment;
+  // A service of one's own seldom has regions; its software then takes this name.
+  const region = inAws ?? connection?.region ?? (AWS_REGION || AWS_DEFAULT_REGION || 'us-east-1');
   return {
     bucket,
-    // A service of one's own seldom has regions; its software then takes this name.
-    region: region ?? connection?.region ?? (AWS_REGION || AWS_DEFAULT_REGION || 'us-east-1'),
+    region,
     addressing: raw.modelS3Addressing,
-    ...(region === undefined ? { endpoint: place } : {}),
-    ...(connection === undefined ? {} : { credentials: connection.credentials }),
+    ...(inAws === undefined ? { endpoint: place } : {}),
+    ...(connection === undefined ? {} : s3SignIn(connection, host, region)),
   };
 }
 

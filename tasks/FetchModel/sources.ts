@@ -4,13 +4,14 @@ import type { Host } from '../../src/host/host.ts';
 import { required } from '../../src/host/inputs.ts';
 import { checkedUrl, type HttpCredentials, type HttpLocation } from '../../src/model/http/location.ts';
 import { type OciLocation, ociLocation } from '../../src/model/oci/location.ts';
+import { readS3Connection } from '../../src/model/s3/connection.ts';
 import {
   checkedBucket,
   checkedRegion,
   checkedS3Endpoint,
-  readS3Connection,
   type S3Location,
 } from '../../src/model/s3/location.ts';
+import { s3SignIn } from '../../src/model/s3/signIn.ts';
 import type { RegistryAccess } from '../../src/oci/connection.ts';
 import { parseReference } from '../../src/oci/reference.ts';
 import type { Raw } from './inputs.ts';
@@ -19,24 +20,21 @@ import type { Raw } from './inputs.ts';
 export function s3(host: Host, raw: Raw): S3Location {
   const connection =
     raw.s3Connection === undefined ? undefined : readS3Connection(host.connection(raw.s3Connection));
-  if (connection !== undefined) {
-    host.secret(connection.credentials.secretAccessKey);
-    if (connection.credentials.sessionToken !== undefined) host.secret(connection.credentials.sessionToken);
-  }
   const endpoint =
     raw.s3Endpoint === undefined ? connection?.endpoint : checkedS3Endpoint(raw.s3Endpoint, 's3Endpoint');
   const { AWS_REGION, AWS_DEFAULT_REGION } = host.environment;
   // A service of one's own seldom has regions; its software then takes this name.
   const usual = endpoint === undefined ? undefined : 'us-east-1';
-  const region = raw.region ?? connection?.region ?? (AWS_REGION || AWS_DEFAULT_REGION || usual);
+  const named = raw.region ?? connection?.region ?? (AWS_REGION || AWS_DEFAULT_REGION || usual);
+  const region = checkedRegion(
+    required(named, 'region', "unless the service connection or 's3Endpoint' says where"),
+  );
   return {
     bucket: checkedBucket(required(raw.bucket, 'bucket', 'with source s3')),
-    region: checkedRegion(
-      required(region, 'region', "unless the service connection or 's3Endpoint' says where"),
-    ),
+    region,
     addressing: raw.s3Addressing,
     ...(endpoint !== undefined && { endpoint }),
-    ...(connection !== undefined && { credentials: connection.credentials }),
+    ...(connection !== undefined && s3SignIn(connection, host, region)),
   };
 }
 

@@ -20,6 +20,7 @@ const owners: Readonly<Record<string, string>> = {
   '@azure/storage-blob': 'src/model/',
   '@azure/identity': 'src/azure/',
   '@aws-sdk/client-s3': 'src/model/s3/',
+  '@aws-sdk/client-sts': 'src/model/s3/',
 };
 
 interface Import {

@@ -7,12 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { S3Endpoint } from '../../local/lib/endpoints.ts';
 import { DeliveryError, explain } from '../../src/errors.ts';
-import {
-  checkedBucket,
-  checkedS3Endpoint,
-  readS3Connection,
-  type S3Location,
-} from '../../src/model/s3/location.ts';
+import { checkedBucket, checkedS3Endpoint, type S3Location } from '../../src/model/s3/location.ts';
 import { openS3Store } from '../../src/model/s3/store.ts';
 import { isOverload, retryAfter, type StoredFile } from '../../src/model/store.ts';
 import { run } from '../../tasks/FetchModel/run.ts';
@@ -216,34 +211,8 @@ describe('a model in S3', function () {
   });
 });
 
-describe('a service connection for S3', () => {
-  const connection = {
-    id: 's3',
-    url: 'https://minio.example.com:9000/',
-    scheme: 'UsernamePassword',
-    parameters: { username: 'KEY', password: 'secret', sessiontoken: 'token', region: 'eu-north-1' },
-    data: {},
-  };
-
-  it('holds keys, token, region and address', () => {
-    assert.deepEqual(readS3Connection(connection), {
-      credentials: { accessKeyId: 'KEY', secretAccessKey: 'secret', sessionToken: 'token' },
-      region: 'eu-north-1',
-      endpoint: 'https://minio.example.com:9000',
-    });
-  });
-
-  it("leaves AWS's own address to the region", () => {
-    const { endpoint } = readS3Connection({ ...connection, url: 'https://s3.amazonaws.com/' });
-    assert.equal(endpoint, undefined);
-  });
-
-  it('is refused without keys', () => {
-    const parameters = { username: 'KEY' };
-    assert.throws(() => readS3Connection({ ...connection, parameters }), { code: 'S3_CONNECTION_INVALID' });
-  });
-
-  it('goes with names and addresses that S3 knows', () => {
+describe('a place in S3', () => {
+  it('has a name and an address that S3 knows', () => {
     assert.equal(checkedBucket('models.eu-1'), 'models.eu-1');
     for (const name of ['s3://models', 'Models', 'a', 'a..b']) {
       assert.throws(() => checkedBucket(name), { code: 'INPUT_INVALID' });

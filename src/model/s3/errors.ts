@@ -27,6 +27,16 @@ const unknownKey: Refusal = {
   remedy: `${newKeys} Keys of another service or a deleted user are refused so.`,
 };
 
+const skewed: Refusal = {
+  code: 'S3_CLOCK_SKEWED',
+  why: "this agent's clock differs from the service's by more than 15 minutes",
+  remedy: "Set the agent's clock (by NTP), then run again.",
+};
+
+/** Keys that a token service gave a moment ago are refused for other reasons than keys in a connection. */
+const sessionRemedy =
+  "Run again: each run begins a session of its own. If it repeats, the connection's token service is not that of this storage, or the role's sessions were revoked.";
+
 /** https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html */
 const byCode: Readonly<Record<string, Refusal>> = {
   InvalidAccessKeyId: unknownKey,
@@ -47,11 +57,7 @@ const byCode: Readonly<Record<string, Refusal>> = {
     why: 'the session token is malformed or no longer valid',
     remedy: 'Take a new session: keys and token belong together; without a session leave the token empty.',
   },
-  RequestTimeTooSkewed: {
-    code: 'S3_CLOCK_SKEWED',
-    why: "this agent's clock differs from the service's by more than 15 minutes",
-    remedy: "Set the agent's clock (by NTP), then run again.",
-  },
+  RequestTimeTooSkewed: skewed,
 };
 
 function regionIn(error: S3ServiceException): string | undefined {
@@ -111,7 +117,7 @@ function refused(
       code: known.code,
       side: 'identity',
       message: `The model storage refused access to bucket '${location.bucket}' at ${s3Url(location)}: ${known.why}.`,
-      remedy: known.remedy,
+      remedy: location.session === undefined || known === skewed ? known.remedy : sessionRemedy,
       cause,
     });
   }

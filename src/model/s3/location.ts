@@ -1,5 +1,3 @@
-import { DeliveryError } from '../../errors.ts';
-import type { ServiceConnection } from '../../host/host.ts';
 import { invalidInput } from '../../host/inputs.ts';
 
 /** Keys of an IAM user, or of a session when there is a token. */
@@ -8,6 +6,14 @@ export interface S3Credentials {
   readonly secretAccessKey: string;
   readonly sessionToken?: string;
 }
+
+/** A role's session: keys with a token, until a time. */
+export interface S3SessionKeys extends S3Credentials {
+  readonly expiration: Date;
+}
+
+/** Gives the keys of a session that lasts on, a new one where it is due. Throws S3_… and IDENTITY_… errors. */
+export type S3Session = () => Promise<S3SessionKeys>;
 
 /** How requests name the bucket: in the path, or as the first label of the host. */
 export type S3Addressing = 'auto' | 'path' | 'host';
@@ -21,6 +27,8 @@ export interface S3Location {
   readonly addressing: S3Addressing;
   /** Without them the environment's are used, as every AWS SDK finds them. */
   readonly credentials?: S3Credentials;
+  /** Instead of credentials, where a role is assumed. */
+  readonly session?: S3Session;
 }
 
 /** A bucket name by S3's rules. https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html */
@@ -53,41 +61,6 @@ export function checkedS3Endpoint(value: string, input: string): string {
     );
   }
   return url.toString().replace(/\/+$/, '');
-}
-
-/** What a service connection for S3 (of this extension's own type) says. */
-export interface S3Connection {
-  readonly credentials: S3Credentials;
-  readonly region?: string;
-  readonly endpoint?: string;
-}
-
-/** AWS's own addresses need not be given: the SDK knows those of every region. */
-function isAws(url: string): boolean {
-  return /(^|\.)(amazonaws\.com(\.cn)?|aws\.amazon\.com)$/.test(new URL(url).hostname);
-}
-
-/** Reads a service connection. Throws S3_CONNECTION_INVALID. */
-export function readS3Connection(connection: ServiceConnection): S3Connection {
-  const { username, password, sessiontoken, region = connection.data['region'] } = connection.parameters;
-  if (!username || !password) {
-    throw new DeliveryError({
-      code: 'S3_CONNECTION_INVALID',
-      side: 'input',
-      message: `Service connection '${connection.id}' has no access key ID or no secret access key.`,
-      remedy: "Complete it in the project settings; its type is 'S3 storage (Model Delivery)'.",
-    });
-  }
-  const url = connection.url === '' || isAws(connection.url) ? undefined : connection.url;
-  return {
-    credentials: {
-      accessKeyId: username,
-      secretAccessKey: password,
-      ...(sessiontoken && { sessionToken: sessiontoken }),
-    },
-    ...(region && { region: checkedRegion(region) }),
-    ...(url !== undefined && { endpoint: checkedS3Endpoint(url, 's3Connection') }),
-  };
 }
 
 /** The bucket's address, for logs and locks. */
