@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import {
   request as forward,
@@ -27,6 +28,10 @@ export interface LocalAcr {
   readonly requests: readonly string[];
   /** Tokens given so far. */
   issued(): readonly string[];
+  /** As whom the registry's own Tasks push; it may do everything. */
+  readonly tasksPrincipal: string;
+  /** A password of a principal, with a refresh token's user name. */
+  passwordOf(objectId: string): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -37,17 +42,23 @@ function withoutEnded({ authorization, ...rest }: IncomingHttpHeaders): Incoming
   return authorization === undefined || ended ? rest : { ...rest, authorization };
 }
 
+/** A tag's removal has a path of its own in Azure's registries, which leaves the manifest; distribution's is another. */
+function pathOf({ method, url }: IncomingMessage): string | undefined {
+  const [, repository, tag] = /^\/acr\/v1\/(.+)\/_tags\/([^/]+)$/.exec(url ?? '') ?? [];
+  return method === 'DELETE' && tag !== undefined ? `/v2/${repository}/manifests/${tag}` : url;
+}
+
 /** Passes everything but the token service on to the registry, which verifies the tokens. */
 function passTo(port: number): (request: IncomingMessage, response: ServerResponse) => boolean {
   return (request, response) => {
     if (request.url?.startsWith('/oauth2/')) return false;
-    const { method, url, headers } = request;
+    const { method, headers } = request;
     const sent = forward(
       {
         host: '127.0.0.1',
         port,
         method,
-        path: url,
+        path: pathOf(request),
         headers: { ...withoutEnded(headers), 'x-forwarded-proto': 'https' },
       },
       (answer) => {
@@ -74,7 +85,7 @@ async function startBackend(
   const configuration = {
     version: 0.1,
     log: { level: 'info' },
-    storage: { filesystem: { rootdirectory: join(folder, 'data') } },
+    storage: { filesystem: { rootdirectory: join(folder, 'data') }, delete: { enabled: true } },
     http: { addr: `127.0.0.1:${port}`, relativeurls: true },
     auth: {
       token: {
@@ -108,6 +119,7 @@ export async function startAcr(
 ): Promise<LocalAcr> {
   const settings: AcrSettings = {
     grants: [{ objectId: local.application.objectId, repository: '*', actions: ['pull', 'push', 'delete'] }],
+    tasksPrincipal: randomUUID(),
     lifeSeconds: 3600,
     acceptsResourceManager: true,
     acceptsOwnAudience: true,
@@ -128,6 +140,8 @@ export async function startAcr(
     settings,
     requests: front.requests,
     issued: () => tokens.issued,
+    tasksPrincipal: settings.tasksPrincipal,
+    passwordOf: tokens.passwordOf,
     close: async () => {
       await front.close();
       await stopDaemon(context, daemon);

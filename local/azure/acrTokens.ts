@@ -16,6 +16,8 @@ export interface Grant {
 /** Settings of a registry, to be changed while it runs. */
 export interface AcrSettings {
   grants: readonly Grant[];
+  /** Object id of the registry's own Tasks, which may do everything. */
+  readonly tasksPrincipal: string;
   /** Life of the registry's own tokens, in seconds. */
   lifeSeconds: number;
   /** Whether tokens for the resource manager are taken too (azureADAuthenticationAsArmPolicy). */
@@ -31,6 +33,8 @@ export interface AcrTokenService {
   /** Refresh and access tokens given so far. */
   readonly issued: readonly string[];
   answer(request: Asked): Promise<Answer>;
+  /** A refresh token of a principal, as the registry's own Tasks have one. */
+  passwordOf(objectId: string): Promise<string>;
 }
 
 /** The user that a refresh token is the password of. */
@@ -107,7 +111,8 @@ export async function createAcrTokenService(
       return unauthorized();
     }
     const objectId = decodeJwt(shown).sub ?? '';
-    const access = grantedAccess(form.get('scope') ?? '', objectId, settings.grants);
+    const tasks: Grant = { objectId: settings.tasksPrincipal, repository: '*', actions: ['pull', 'push'] };
+    const access = grantedAccess(form.get('scope') ?? '', objectId, [...settings.grants, tasks]);
     if (access.length === 0 && (form.get('scope') ?? '') !== '') return unauthorized();
     const claims = { iss: acrIssuer, aud: service(), sub: objectId, access };
     return { status: 200, json: { access_token: await sign(claims, settings.lifeSeconds) } };
@@ -131,6 +136,10 @@ export async function createAcrTokenService(
   return {
     keys: signer.keys,
     issued,
+    passwordOf: (sub) => {
+      const claims = { iss: acrIssuer, aud: service(), sub, grant_type: 'refresh_token' };
+      return sign(claims, settings.lifeSeconds);
+    },
     async answer(request) {
       const path = `${request.method} ${request.url.pathname}`;
       if (!settings.admitsNetwork) {

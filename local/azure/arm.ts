@@ -2,6 +2,7 @@ import { audiences, type LocalIdentity } from '../identity/index.ts';
 import { type Answer, type Asked, type RunningServer, startServer } from '../identity/server.ts';
 import { type ListedResource, listOf } from './armLists.ts';
 import { forbidden, refused, tokenRefused, versionRefusal } from './armRefusals.ts';
+import { createLocalTasks, listedRegistry, type TasksRegistry } from './registryTasks.ts';
 import { type ClusterCommands, createRunCommands, type RunCommands } from './runCommands.ts';
 
 /** A managed cluster as the resource manager knows it. */
@@ -28,6 +29,8 @@ export interface LocalArm extends RunningServer {
   clusters: readonly ManagedCluster[];
   /** What it lists beside the clusters. */
   resources: readonly ListedResource[];
+  /** Registries with Tasks. */
+  registries: readonly TasksRegistry[];
 }
 
 /** Versions of Microsoft.ContainerService/managedClusters that this one knows. */
@@ -136,18 +139,22 @@ function clusterNamed(arm: LocalArm, names: readonly string[]): ManagedCluster |
 /** The resource manager's calls that the product makes, with their checks and their published errors. */
 export async function startArm(local: LocalIdentity): Promise<LocalArm> {
   const commands = createRunCommands(local);
+  const tasks = createLocalTasks();
   const answer = async (request: Asked): Promise<Answer> => {
     const verified = await local.entra.verify(request.headers['authorization'], [audiences.resourceManager]);
     if ('problem' in verified) return tokenRefused(verified.problem);
-    const list = listOf([...arm.clusters.map(listed), ...arm.resources], request);
+    const resources = [...arm.clusters.map(listed), ...arm.resources, ...arm.registries.map(listedRegistry)];
+    const list = listOf(resources, request);
     if (list !== undefined) return list;
+    const objectId = String(verified.claims['oid']);
+    const ofTasks = await tasks.answer(arm.registries, request, objectId);
+    if (ofTasks !== undefined) return ofTasks;
     const wrongVersion = versionRefusal(request.url.searchParams.get('api-version'), versions);
     if (wrongVersion !== undefined) return wrongVersion;
     const found = route.exec(request.url.pathname);
     if (found === null) return refused(404, 'InvalidResourceType', 'The resource type could not be found.');
     const cluster = clusterNamed(arm, found.slice(1, 4));
     if ('status' in cluster) return cluster;
-    const objectId = String(verified.claims['oid']);
     return answerFor({ cluster, action: found[4] ?? '', objectId, request }, commands);
   };
   const server = await startServer(answer, await local.authority.issue());
@@ -155,8 +162,10 @@ export async function startArm(local: LocalIdentity): Promise<LocalArm> {
     ...server,
     clusters: [],
     resources: [],
+    registries: [],
     close: async () => {
       commands.close();
+      await tasks.close();
       await server.close();
     },
   };

@@ -14,7 +14,7 @@ export interface ListedResource {
 /** The types that can be listed, with the versions that are known of each. */
 const versions: Readonly<Record<string, ReadonlySet<string>>> = {
   'microsoft.containerservice/managedclusters': new Set(['2024-05-01', '2024-09-01', '2025-03-01']),
-  'microsoft.containerregistry/registries': new Set(['2023-07-01', '2025-04-01']),
+  'microsoft.containerregistry/registries': new Set(['2023-07-01', '2025-04-01', '2025-11-01']),
   'microsoft.storage/storageaccounts': new Set(['2015-06-15', '2023-05-01']),
 };
 

@@ -21,6 +21,11 @@ const ociTypes: Readonly<Record<string, string>> = {
   'application/vnd.docker.image.rootfs.diff.tar.zstd': mediaTypes.layerZstd,
 };
 
+/** The name that a layer's media type has in an OCI manifest. */
+export function ociType(mediaType: string): string {
+  return ociTypes[mediaType] ?? mediaType;
+}
+
 function foreign(name: string): DeliveryError {
   return new DeliveryError({
     code: 'BASE_IMAGE_UNSUPPORTED',
@@ -48,7 +53,7 @@ export async function readBase(
   const layerOf = (descriptor: Descriptor, index: number): Layer => ({
     kind: 'base',
     title: `${reference.repository}, layer ${index + 1}`,
-    mediaType: ociTypes[descriptor.mediaType] ?? descriptor.mediaType,
+    mediaType: ociType(descriptor.mediaType),
     digest: descriptor.digest,
     size: descriptor.size,
     diffId: diffIds[index] ?? '',

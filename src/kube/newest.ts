@@ -34,7 +34,7 @@ export interface Choice {
 
 /** Tags of what is stored beside images: BuildModelImage's layers and bookkeeping, signatures, attestations. */
 const artifactTag =
-  /^(model|deps)-[0-9a-f]{12}$|^model-delivery-last-build$|^sha256-[0-9a-f]{64}|\.(sig|att|sbom)$/;
+  /^(model|deps)-[0-9a-f]{12}$|^model-delivery-(last-build|stage(-\w+)?)$|^sha256-[0-9a-f]{64}|\.(sig|att|sbom)$/;
 /** A request each, and a second one for each image. */
 const readAtOnce = 8;
 

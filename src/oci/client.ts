@@ -1,4 +1,5 @@
 import { createAccess, type RegistryClientOptions } from './access.ts';
+import { removeAcrTag } from './acrTags.ts';
 import { hasBlob, pushBlobTo, readBlob } from './blobs.ts';
 import type { StoredManifest } from './documents.ts';
 import { findManifest, getConfig, getImage, getManifest, putManifest, type RegistryImage } from './images.ts';
@@ -39,6 +40,8 @@ export interface RegistryClient {
   readBlob(repository: string, digest: string, offset?: number): AsyncIterable<Uint8Array>;
   /** Pushes a blob, mounted from another repository of this registry where it can be. */
   pushBlob(repository: string, blob: BlobSource, mountFrom?: string): Promise<'mounted' | 'uploaded'>;
+  /** Removes a tag, of Azure's registries alone, and leaves its manifest. Throws REGISTRY_… errors. */
+  removeTag(repository: string, tag: string): Promise<void>;
   /** What tells about a manifest. Throws REFERRERS_TAG_INVALID. */
   referrers(repository: string, digest: string): Promise<readonly Descriptor[]>;
   /** Pushes a document about the manifest `subject`; gives its manifest's digest. Throws REFERRERS_TAG_INVALID. */
@@ -70,6 +73,7 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
     readBlob: (repository, digest, offset) => readBlob(access, repository, digest, offset),
     pushBlob: (repository, blob, mountFrom) =>
       pushBlobTo(access, { repository, ...(mountFrom === undefined ? {} : { mountFrom }) }, blob, options),
+    removeTag: (repository, tag) => removeAcrTag(access, repository, tag),
     referrers: (repository, digest) => listReferrers(access, repository, digest),
     pushReferrer: (repository, subject, artifact) =>
       pushReferrer(access, { repository, subject }, artifact, options),

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { openRegistry } from '../../src/azure/registry.ts';
 import type { Host } from '../../src/host/host.ts';
 import { required } from '../../src/host/inputs.ts';
 import type { ImageBuilder } from '../../src/image/builder.ts';
@@ -11,29 +10,12 @@ import { createDockerEngine } from '../../src/image/engines/docker.ts';
 import { createPodmanEngine } from '../../src/image/engines/podman.ts';
 import { toolMissing } from '../../src/image/tool/failure.ts';
 import { findProgram } from '../../src/image/tool/find.ts';
-import type { Logins } from '../../src/image/tool/logins.ts';
-import type { RegistryAccess } from '../../src/oci/connection.ts';
 import type { Platform } from '../../src/oci/types.ts';
+import { acrEngine } from './acrEngine.ts';
 import type { ReadBase, Run } from './builder.ts';
 import type { DockerfileInput } from './dockerfileInput.ts';
 import { buildkitAddress, buildkitProgram, podmanPrograms } from './engine.ts';
-
-/** The registries that an engine may have to pull from, the target's first. */
-function accesses({ host, inputs, access }: Run): readonly RegistryAccess[] {
-  const { baseRegistry } = inputs;
-  return baseRegistry === undefined ? [access] : [access, openRegistry(host.connection(baseRegistry), host)];
-}
-
-/** User names and passwords by registry, for an engine that pulls by itself; an identity gets one for the purpose. */
-async function loginsOf(run: Run): Promise<Logins> {
-  const entries = await Promise.all(
-    accesses(run).map(async ({ registryUrl, credentials, fetchCredentials }) => {
-      const login = credentials ?? (await fetchCredentials?.());
-      return login === undefined ? [] : [[new URL(registryUrl).host, login] as const];
-    }),
-  );
-  return Object.fromEntries(entries.flat().toReversed());
-}
+import { accesses, loginsOf } from './logins.ts';
 
 /** Each platform keeps steps of its own in the engine. */
 function cacheName({ inputs }: Run, platform: Platform): string {
@@ -139,6 +121,8 @@ export function dockerfileEngine(
       return buildkitEngine(run, application, options);
     case 'podman':
       return podmanEngine(run, application, cached);
+    case 'acr':
+      return acrEngine(run, application, options, platform);
     default: {
       const address = engineAddress(run.environment, process.platform);
       run.host.log.info(`Docker engine at ${address.name}`);

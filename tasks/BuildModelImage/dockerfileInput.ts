@@ -20,6 +20,9 @@ export interface DockerfileInput {
   readonly cacheTo: readonly string[];
   /** Files by the secret's id. */
   readonly secrets: Readonly<Record<string, string>>;
+  /** For engine `acr`, in seconds. */
+  readonly acrTimeout: number;
+  readonly acrAgentPool?: string;
 }
 
 /** Which engines know an input; every other one refuses it. */
@@ -28,11 +31,15 @@ const onlyFor: Partial<Record<keyof Raw, readonly DockerfileEngine[]>> = {
   cacheFrom: ['buildkit'],
   cacheTo: ['buildkit'],
   buildSecrets: ['buildkit', 'podman'],
+  acrAgentPool: ['acr'],
 };
 
-/** The engines that can do what these inputs ask for. */
-export function fittingEngines(input: DockerfileInput): readonly DockerfileEngine[] {
-  const all: readonly DockerfileEngine[] = ['docker', 'buildkit', 'podman', 'acr'];
+/** The engines of an agent; Tasks of a registry cost money, so they are taken where they are asked for alone. */
+export type AgentEngine = Exclude<DockerfileEngine, 'acr'>;
+
+/** The agent's engines that can do what these inputs ask for. */
+export function fittingEngines(input: DockerfileInput): readonly AgentEngine[] {
+  const all: readonly AgentEngine[] = ['docker', 'buildkit', 'podman'];
   if (input.buildkitAddress !== undefined || input.cacheFrom.length + input.cacheTo.length > 0)
     return ['buildkit'];
   return Object.keys(input.secrets).length === 0 ? all : ['buildkit', 'podman'];
@@ -64,7 +71,7 @@ export function readDockerfileInput(
 ): DockerfileInput {
   refuse(raw, engine, ['baseImage', 'requirements', 'pythonVersion', 'libc']);
   refuseForEngine(raw, engine);
-  const { appFolder, target, buildkitAddress } = raw;
+  const { appFolder, target, buildkitAddress, acrTimeout, acrAgentPool } = raw;
   return {
     engine,
     dockerfile: required(raw.dockerfile, 'dockerfile', `with engine '${engine}'`),
@@ -75,5 +82,7 @@ export function readDockerfileInput(
     cacheFrom: raw.cacheFrom,
     cacheTo: raw.cacheTo,
     secrets: secretFiles(raw, host),
+    acrTimeout,
+    ...(acrAgentPool === undefined ? {} : { acrAgentPool }),
   };
 }

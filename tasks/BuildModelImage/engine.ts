@@ -3,7 +3,7 @@ import { engineAddress } from '../../src/image/docker/address.ts';
 import { chooseEngine, type EngineCandidate } from '../../src/image/engines/choose.ts';
 import { findProgram } from '../../src/image/tool/find.ts';
 import { createTrialEngine } from '../../src/image/trial/engine.ts';
-import { type DockerfileEngine, type DockerfileInput, fittingEngines } from './dockerfileInput.ts';
+import { type AgentEngine, type DockerfileInput, fittingEngines } from './dockerfileInput.ts';
 import type { BuildInputs } from './inputs.ts';
 
 type Place = Pick<Host, 'environment'> & { readonly signal: AbortSignal };
@@ -23,7 +23,7 @@ export function buildkitAddress(
 function candidates(
   input: DockerfileInput,
   place: Place,
-): Readonly<Record<Exclude<DockerfileEngine, 'acr'>, EngineCandidate<DockerfileEngine>['look']>> {
+): Readonly<Record<AgentEngine, EngineCandidate<AgentEngine>['look']>> {
   const find = (names: readonly string[]) => findProgram(names, place.environment, process.platform);
   return {
     async docker() {
@@ -60,9 +60,7 @@ export async function settleEngine(inputs: BuildInputs, place: Place): Promise<B
   const { application } = inputs;
   if (application.engine !== 'auto') return inputs;
   const looks = candidates(application, place);
-  const fitting = fittingEngines(application).flatMap((engine) =>
-    engine === 'acr' ? [] : [{ engine, look: looks[engine] }],
-  );
+  const fitting = fittingEngines(application).map((engine) => ({ engine, look: looks[engine] }));
   const { engine, why } = await chooseEngine(fitting);
   return { ...inputs, application: { ...application, engine }, why };
 }

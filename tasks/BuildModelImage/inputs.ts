@@ -33,7 +33,7 @@ export const fields = {
   registry: text(),
   repository: text(),
   tags: lines(),
-  engine: choice(['auto', 'registry', 'docker', 'buildkit', 'podman'], 'auto'),
+  engine: choice(['auto', 'registry', 'docker', 'buildkit', 'podman', 'acr'], 'auto'),
   appFolder: text(),
   workingDirectory: textOr('/app'),
   command: text(),
@@ -52,6 +52,8 @@ export const fields = {
   buildkitAddress: text(),
   cacheFrom: lines(),
   cacheTo: lines(),
+  acrTimeout: integer({ min: 300, max: 28_800, defaultValue: 3600, unit: 'seconds' }),
+  acrAgentPool: text(),
   modelLock: path(),
   modelFolder: path(),
   modelDestination: textOr('/app/model'),
@@ -134,7 +136,14 @@ function readSettings(raw: Raw): ImageSettings {
   };
 }
 
-const dockerfileOnly = ['target', 'buildSecrets', 'buildkitAddress', 'cacheFrom', 'cacheTo'] as const;
+const dockerfileOnly = [
+  'target',
+  'buildSecrets',
+  'buildkitAddress',
+  'cacheFrom',
+  'cacheTo',
+  'acrAgentPool',
+] as const;
 
 function fromBaseImage(raw: Raw, host: Host): ApplicationInput {
   refuse(raw, 'registry', ['dockerfile', 'buildArguments', ...dockerfileOnly]);

@@ -12,6 +12,7 @@ import { readBase } from '../../src/image/base.ts';
 import type { BuiltApplication, ImageBuilder } from '../../src/image/builder.ts';
 import { engineAddress } from '../../src/image/docker/address.ts';
 import { createEngineClient } from '../../src/image/docker/client.ts';
+import { createAcrEngine } from '../../src/image/engines/acr.ts';
 import type { DockerfileBuild } from '../../src/image/engines/application.ts';
 import { createBuildkitEngine } from '../../src/image/engines/buildkit.ts';
 import { createDockerEngine } from '../../src/image/engines/docker.ts';
@@ -23,6 +24,7 @@ import { createRegistryClient } from '../../src/oci/client.ts';
 import { parseReference } from '../../src/oci/reference.ts';
 import { withFolder } from '../support/folder.ts';
 import { baseImage } from '../support/image.ts';
+import { startTasksBench, type TasksBench } from '../support/registryTasks.ts';
 import { services, testContext } from '../support/services.ts';
 
 const platform = { os: 'linux', architecture: 'amd64' };
@@ -47,6 +49,7 @@ describe('every image builder', function () {
   let base: string;
   /** Of podman, for all tests, so that the base image is unpacked once. */
   let storage: string;
+  let azure: TasksBench;
 
   before(async () => {
     await ensureSystemPackages(await testContext(), [buildahPackage]);
@@ -55,10 +58,12 @@ describe('every image builder', function () {
     socket = started.docker.socket;
     base = (await baseImage(registry)).reference;
     storage = await mkdtemp(join(tmpdir(), 'model-delivery-storage-'));
+    azure = await startTasksBench();
   });
 
   after(async () => {
     await rm(storage, { recursive: true, force: true });
+    await azure.close();
   });
 
   const readBaseImage = (signal: AbortSignal) => {
@@ -84,7 +89,10 @@ describe('every image builder', function () {
   });
 
   const dockerfileEngines: Readonly<
-    Record<'docker' | 'buildkit' | 'podman', (subject: Subject, build?: DockerfileBuild) => ImageBuilder>
+    Record<
+      'docker' | 'buildkit' | 'podman' | 'acr',
+      (subject: Subject, build?: DockerfileBuild) => ImageBuilder
+    >
   > = {
     docker: (subject, build = dockerfileBuild(subject)) =>
       createDockerEngine({
@@ -108,6 +116,13 @@ describe('every image builder', function () {
         plainHosts: [registry.host],
         // Its steps run without a container runtime, which machines without systemd may refuse.
         environment: { ...process.env, BUILDAH_ISOLATION: 'chroot' },
+      }),
+    acr: (subject, build = dockerfileBuild(subject)) =>
+      createAcrEngine({
+        ...build,
+        ...{ tasks: azure.tasksOf(build.signal), client: azure.clientOf('contract/app', build.signal) },
+        ...{ repository: 'contract/app', stagingTag: 'model-delivery-stage' },
+        ...{ timeoutSeconds: 600, pollMs: 50 },
       }),
   };
 
@@ -155,7 +170,8 @@ describe('every image builder', function () {
           const built = await create(subject).build();
           for (const layer of built.above) {
             assert.equal(await digestOfStream(bytesOf(layer, 0), subject.signal), layer.digest);
-            assert.equal((await buffer(bytesOf(layer, 100))).byteLength, layer.size - 100);
+            const offset = Math.min(100, Math.floor(layer.size / 2));
+            assert.equal((await buffer(bytesOf(layer, offset))).byteLength, layer.size - offset);
           }
         });
       });

@@ -92,18 +92,23 @@ function unusable(problem: string): DeliveryError {
   });
 }
 
+/** The instruction that made a layer, by its place in the image. */
+export function stepOf(config: ImageConfig, index: number): Pick<Layer, 'title' | 'createdBy'> {
+  const steps = (config.history ?? []).filter((entry) => entry.empty_layer !== true);
+  const createdBy = steps[index]?.created_by ?? '';
+  return { title: createdBy.replace(/^\/bin\/sh -c (#\(nop\)\s*)?/, '').slice(0, 80), createdBy };
+}
+
 function layersOf(saved: SavedArchive, paths: readonly string[], config: ImageConfig): readonly Layer[] {
   return paths.map((path, index) => {
     const file = saved.files.get(path) ?? saved.files.get(saved.links.get(path) ?? '');
     const diffId = config.rootfs.diff_ids[index];
     if (file === undefined || diffId === undefined) throw unusable(`it lacks layer ${path}`);
     const { digest, size, mediaType } = file;
-    const createdBy =
-      (config.history ?? []).filter((entry) => entry.empty_layer !== true)[index]?.created_by ?? '';
     return {
       kind: 'application',
-      title: createdBy.replace(/^\/bin\/sh -c (#\(nop\)\s*)?/, '').slice(0, 80),
-      ...{ mediaType, digest, size, diffId, createdBy },
+      ...stepOf(config, index),
+      ...{ mediaType, digest, size, diffId },
       source: { from: 'bytes', open: (offset) => createReadStream(file.file, { start: offset }) },
     };
   });
@@ -127,7 +132,7 @@ const containerFields = new Set(
 );
 
 /** Without what an engine notes about the build itself (container, host name, parent): that differs each time. */
-function lasting(config: ImageConfig): ImageConfig {
+export function lasting(config: ImageConfig): ImageConfig {
   const { os, architecture, variant, rootfs, history = [] } = config;
   const container = Object.entries(config.config ?? {}).filter(([name]) => containerFields.has(name));
   return {

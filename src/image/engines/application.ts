@@ -63,14 +63,14 @@ function divided(built: ExportedImage, base: BaseImage | undefined): BuiltApplic
 }
 
 /**
- * Lets an engine build a Dockerfile and takes the layers from what it gives out; meanwhile the base image is looked
- * up in its registry. `use` passes the exported image on as the archive that the engine writes.
+ * Lets an engine build a Dockerfile and divides what it has made into base and application; meanwhile the base image is
+ * looked up in its registry.
  */
-export async function buildDockerfile(
+export async function buildImageOf(
   options: DockerfileBuild,
-  use: (run: EngineRun) => Promise<AsyncIterable<Uint8Array>>,
+  use: (run: EngineRun) => Promise<ExportedImage>,
 ): Promise<BuiltApplication> {
-  const { dockerfile, signal } = options;
+  const { dockerfile } = options;
   const text = await readDockerfile(dockerfile);
   const from = baseOfDockerfile(text, options.buildArguments, options.target);
   // Builds of several platforms share the work folder.
@@ -82,6 +82,14 @@ export async function buildDockerfile(
   ] as const;
   // Settled first: after a failure nothing is written any more into a folder that is about to be removed.
   await Promise.allSettled(work);
-  const [base, archive] = await Promise.all(work);
-  return divided(await readExport(archive, folder, signal), base);
+  const [base, built] = await Promise.all(work);
+  return divided(built, base);
+}
+
+/** {@link buildImageOf}, where `use` passes the image on as the archive that the engine writes. */
+export function buildDockerfile(
+  options: DockerfileBuild,
+  use: (run: EngineRun) => Promise<AsyncIterable<Uint8Array>>,
+): Promise<BuiltApplication> {
+  return buildImageOf(options, async (run) => readExport(await use(run), run.folder, options.signal));
 }

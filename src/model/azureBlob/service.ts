@@ -14,7 +14,7 @@ import type { AzureBlobLocation } from './location.ts';
 type Credential = Parameters<typeof newPipeline>[0];
 
 /** The SDK reads the proxy of the environment alone; the process's own agents know the agent's too. */
-function pipelineOf(credential: Credential, options: StoragePipelineOptions): Pipeline {
+export function pipelineOf(credential: Credential, options: StoragePipelineOptions): Pipeline {
   const pipeline = newPipeline(credential, options);
   if (installedNetwork() === undefined) return pipeline;
   pipeline.factories.push({
