@@ -21,6 +21,8 @@ export interface HeldRecord {
   readonly version: 1;
   readonly strategy: Strategy['kind'];
   readonly trace: Trace;
+  /** Whether what left the manifests is to be removed once the release is promoted. */
+  readonly prune?: boolean;
   /** What the release applies. */
   readonly after: readonly PinnedManifest[];
   /** The objects as they were before the release. */
@@ -97,14 +99,14 @@ export async function clearHeld(
 /** The record of a release about to begin; what is held already keeps the state before it, not its own. */
 export function recordOf(
   changes: readonly Change<PinnedManifest>[],
-  strategy: Strategy['kind'],
-  trace: Trace,
+  { strategy, trace, prune }: Pick<HeldRecord, 'strategy' | 'trace' | 'prune'>,
 ): HeldRecord {
   const before = changes.flatMap(({ snapshot, live, manifest }) => {
     const object = snapshot ?? live;
     return object === undefined ? [] : [restorable(object, manifest.object)];
   });
-  return { version: 1, strategy, trace, before, after: changes.map((change) => change.manifest) };
+  const after = changes.map((change) => change.manifest);
+  return { version: 1, strategy, trace, ...(prune === true ? { prune } : {}), before, after };
 }
 
 /** The changes with the state to put back that a held release has recorded. */

@@ -9,9 +9,18 @@ import { hashLabel } from './workloadState.ts';
 export type Strategy =
   | { readonly kind: 'rolling' }
   /** All new pods beside all old ones, then users are switched at once. */
-  | { readonly kind: 'blueGreen' }
-  /** A part of the pods first, in front of users, then a larger one; each step is watched for a time. */
-  | { readonly kind: 'canary'; readonly percents: readonly number[]; readonly durationMs: number };
+  | {
+      readonly kind: 'blueGreen';
+      /** Milliseconds that the old ones are kept after the switch, to switch back to. */
+      readonly keepMs: number;
+    }
+  /** A part of the users first, then a larger one; each step is watched for a time. */
+  | {
+      readonly kind: 'canary';
+      readonly percents: readonly number[];
+      readonly durationMs: number;
+      readonly traffic: 'auto' | 'replicas' | 'weights';
+    };
 
 /** Longer than any release lasts: until it is over no new pod counts as available, so no old one goes. */
 const heldSeconds = 86_400;
@@ -21,12 +30,15 @@ export function replicasOf(workload: KubeObject): number {
   return (workload as Deployment).spec?.replicas ?? 1;
 }
 
-/** New pods of each step of a canary, at least one and rounded up; steps that mean the same pods are one. */
-export function canaryPods(workload: KubeObject, percents: readonly number[]): number[] {
+/** New pods that a percentage means: at least one, rounded up. */
+export function podsFor(workload: KubeObject, percent: number): number {
   const replicas = replicasOf(workload);
-  const pods = percents.map((percent) =>
-    Math.min(replicas, Math.max(1, Math.ceil((replicas * percent) / 100))),
-  );
+  return Math.min(replicas, Math.max(1, Math.ceil((replicas * percent) / 100)));
+}
+
+/** New pods of each step of a canary; steps that mean the same pods are one. */
+export function canaryPods(workload: KubeObject, percents: readonly number[]): number[] {
+  const pods = percents.map((percent) => podsFor(workload, percent));
   return [...new Set(pods)].sort((a, b) => a - b);
 }
 

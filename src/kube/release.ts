@@ -1,17 +1,21 @@
 import type { Log } from '../host/host.ts';
 import { applyInBatches } from './batches.ts';
-import { unpin } from './blueGreen.ts';
+import { removeCanaries } from './canaryService.ts';
 import type { KubeClient } from './client.ts';
 import { DiagnosedFailure, type Diagnosis, diagnose } from './diagnosis.ts';
 import { heldState } from './heldRecord.ts';
-import { canHold, pinOf, type Strategy, serves } from './hold.ts';
+import { pinOf, type Strategy } from './hold.ts';
+import { hasShare } from './httpRoute.ts';
 import type { PinnedManifest } from './imagePin.ts';
 import { describe, type KubeObject, refOf } from './objects.ts';
+import { unpin } from './pins.ts';
 import type { Change } from './plan.ts';
 import { restore } from './restore.ts';
 import { watchRollouts } from './rollouts.ts';
+import { putRouteBack } from './routeStatus.ts';
 import type { PodsUnderTest } from './sampling.ts';
 import { stage } from './stage.ts';
+import { isLeftToStage, runsImage, stagesOf } from './stageChoice.ts';
 import { rolloutKinds } from './workload.ts';
 
 export interface ReleaseOptions<T> {
@@ -70,30 +74,6 @@ async function rollOut<T>(
   return outcomes.map(({ workload }) => workload);
 }
 
-function runsImage(change: Change<PinnedManifest>): boolean {
-  return change.manifest.runsImage && change.planned.kind === 'Deployment';
-}
-
-/** Services whose users an interrupted release has pinned to one template of this workload. */
-function pinnedBefore(workload: Change, changes: readonly Change<PinnedManifest>[]): Change[] {
-  return changes.filter((one) => pinOf(one.live) !== undefined && serves(one.planned, workload.planned));
-}
-
-/**
- * The strategy for one workload; undefined when it is applied plainly. Users who are pinned by an interrupted
- * release are switched, whatever is asked for: rolling would take the pods away that they are pinned to.
- */
-function stagesOf<T>(
-  change: Change<PinnedManifest>,
-  changes: readonly Change<PinnedManifest>[],
-  options: ReleaseOptions<T>,
-): Strategy | undefined {
-  if (change.action !== 'update' || !runsImage(change)) return undefined;
-  const isPinned = pinnedBefore(change, changes).length > 0;
-  const strategy: Strategy = isPinned ? { kind: 'blueGreen' } : options.strategy;
-  return canHold(change.planned, strategy) ? strategy : undefined;
-}
-
 /** Applies one change, in stages where the strategy asks for it and there are former pods. */
 async function applyOne<T>(
   change: Change<PinnedManifest>,
@@ -101,14 +81,12 @@ async function applyOne<T>(
   options: ReleaseOptions<T>,
   begun: Change[],
 ): Promise<KubeObject> {
-  const isStagedLater = changes.some(
-    (one) => pinnedBefore(one, [change]).length > 0 && stagesOf(one, changes, options) !== undefined,
-  );
-  if (change.action === 'none' || isStagedLater) return change.live ?? change.planned;
-  const strategy = stagesOf(change, changes, options);
+  if (change.action === 'none' || isLeftToStage(change, changes, options.strategy)) {
+    return change.live ?? change.planned;
+  }
+  const strategy = stagesOf(change, changes, options.strategy);
   if (strategy !== undefined) {
-    const services = changes.filter((one) => one.planned.kind === 'Service');
-    return stage(change, services, { ...options, strategy }, begun);
+    return stage(change, changes, { ...options, strategy }, begun);
   }
   if (runsImage(change)) await options.trial?.(change);
   begun.push(change);
@@ -157,6 +135,18 @@ async function failed<T>(
   };
 }
 
+/** A route that an interrupted canary has left divided is put right before the pods behind it change. */
+async function settleRoutes<T>(
+  changes: readonly Change<PinnedManifest>[],
+  { client, signal }: ReleaseOptions<T>,
+  begun: Change[],
+): Promise<void> {
+  for (const route of changes.filter(({ live }) => hasShare(live))) {
+    begun.push(route);
+    await putRouteBack(client, route.manifest.object, signal);
+  }
+}
+
 /**
  * Applies the changes, watches the workloads (unchanged ones too) until they are available, and verifies. After
  * a failure or a cancellation the state before is put back.
@@ -167,6 +157,7 @@ export async function release<T>(
 ): Promise<ReleaseOutcome<T>> {
   const begun: Change[] = [];
   try {
+    await settleRoutes(changes, options, begun);
     const isGated = options.trial !== undefined || options.strategy.kind !== 'rolling';
     const applied = await applyInBatches(
       changes,
@@ -179,6 +170,7 @@ export async function release<T>(
     const workloads = applied.filter((object) => rolloutKinds.includes(object.kind));
     const rolled = await rollOut(workloads, options);
     await unpin(pinnedServices(begun, options.strategy), options);
+    await removeCanaries(begun, options);
     const live = applied.map((object) => rolled.find((one) => refMatches(one, object)) ?? object);
     return { state: 'released', live, verified: await options.verify(live) };
   } catch (error) {

@@ -1,9 +1,11 @@
 import type { Log } from '../host/host.ts';
+import { removeCanaries } from './canaryService.ts';
 import type { KubeClient } from './client.ts';
 import { describe, type KubeObject, refOf } from './objects.ts';
 import { type Change, restorable } from './plan.ts';
 import { removeCreated } from './removal.ts';
 import { watchRollouts } from './rollouts.ts';
+import { putRouteBack } from './routeStatus.ts';
 import { rolloutKinds } from './workload.ts';
 
 export interface RestoreOptions {
@@ -26,6 +28,13 @@ async function putBack(change: Change, live: KubeObject, options: RestoreOptions
   const restored = await options.client.apply(snapshot, { dryRun: false, force: true }, signal);
   options.log.info(`Restored ${describe(refOf(restored))} to its state before this run`);
   return restored;
+}
+
+async function putBackRoute(change: Change, live: KubeObject, options: RestoreOptions): Promise<void> {
+  const snapshot = restorable(live, change.manifest.object);
+  const signal = AbortSignal.timeout(options.timeoutMs === 0 ? requestsMs : patientMs);
+  const restored = await putRouteBack(options.client, snapshot, signal);
+  options.log.info(`Restored ${describe(refOf(restored))} to its state before this run`);
 }
 
 async function areHealthy(workloads: readonly KubeObject[], options: RestoreOptions): Promise<boolean> {
@@ -68,12 +77,20 @@ async function restoreUpdated(
   updated: readonly { readonly change: Change; readonly live: KubeObject }[],
   options: RestoreOptions,
 ): Promise<boolean> {
-  // Services last: until the former pods alone are back, users stay where they are.
+  // Routes first: no user is to be sent to pods that go. Services last: until the former pods alone are back, users
+  // stay where they are.
+  const routes = updated.filter(({ live }) => live.kind === 'HTTPRoute');
   const services = updated.filter(({ live }) => live.kind === 'Service');
-  const others = updated.filter(({ live }) => live.kind !== 'Service');
+  const others = updated.filter(({ live }) => live.kind !== 'Service' && live.kind !== 'HTTPRoute');
   try {
+    for (const { change, live } of routes) await putBackRoute(change, live, options);
     const isRestored = await putBackAll(others, options);
     for (const { change, live } of services) await putBack(change, live, options);
+    const signal = AbortSignal.timeout(requestsMs);
+    await removeCanaries(
+      updated.map(({ change, live }) => ({ ...change, live })),
+      { ...options, signal },
+    );
     return isRestored;
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);

@@ -25,9 +25,12 @@ export function marked(manifest: KubeObject, state: HeldState, options: StageOpt
   return options.hold ? withAnnotation(manifest, heldAnnotation, state) : manifest;
 }
 
+/** What applying an object needs. */
+export type Applying = Pick<StageOptions, 'client' | 'force' | 'signal'>;
+
 export async function applyStage(
   object: KubeObject,
-  options: StageOptions,
+  options: Applying,
   signal = options.signal,
 ): Promise<KubeObject> {
   return options.client.apply(object, { dryRun: false, force: options.force }, signal);

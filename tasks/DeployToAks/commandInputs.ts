@@ -67,6 +67,8 @@ export const commandInputs: Readonly<Record<keyof typeof fields, 'honoured' | 'r
   strategy: 'refused',
   canaryPercent: 'honoured',
   canaryDuration: 'honoured',
+  canaryTraffic: 'honoured',
+  keepFormer: 'honoured',
   dryRun: 'honoured',
   verifyFile: 'refused',
   verifySamples: 'refused',

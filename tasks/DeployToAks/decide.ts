@@ -3,8 +3,11 @@ import type { KubeClient } from '../../src/kube/client.ts';
 import { findHeld, type Held, promotionOf, reject } from '../../src/kube/decision.ts';
 import { reach } from '../../src/kube/endpoint.ts';
 import { clearHeld } from '../../src/kube/heldRecord.ts';
+import type { Strategy } from '../../src/kube/hold.ts';
 import { release } from '../../src/kube/release.ts';
+import { openHeldCanary } from '../../src/kube/weightedCanary.ts';
 import type { DecisionInputs } from './inputs.ts';
+import { openInventory, pruneDeparted } from './inventory.ts';
 import { openLease } from './lease.ts';
 import { isChangedBy, type Plan } from './plan.ts';
 import { report } from './report.ts';
@@ -18,13 +21,19 @@ async function promote(
 ): Promise<void> {
   const started = performance.now();
   const common = { ...inputs, client, log: host.log, signal: host.cancelled };
-  const outcome = await release(made.changes, {
+  const isSwitch = held.record.strategy === 'blueGreen';
+  const strategy: Strategy = isSwitch ? { kind: 'blueGreen', keepMs: inputs.keepMs } : { kind: 'rolling' };
+  const changes = isSwitch ? made.changes : await openHeldCanary(made.changes, common);
+  const outcome = await release(changes, {
     ...common,
     hold: false,
-    strategy: { kind: held.record.strategy === 'blueGreen' ? 'blueGreen' : 'rolling' },
+    strategy,
     verify: (live) => reach(live, { ...common, isChanged: true }),
   });
-  if (outcome.state === 'released') await clearHeld(client, held.workload, host.cancelled);
+  if (outcome.state === 'released') {
+    await clearHeld(client, held.workload, host.cancelled);
+    await pruneDeparted(made, made.inventory?.recorded ?? [], inputs, client, host);
+  }
   report(made, outcome, { seconds: (performance.now() - started) / 1000 }, host);
 }
 
@@ -51,7 +60,12 @@ export async function decide(
   try {
     if (action === 'promote') {
       const changes = await promotionOf(held, by, { ...options, force });
-      const made = { changes, isChanged: isChangedBy(changes), trace, namespace };
+      const prunes = held.record.prune === true;
+      const inventory = prunes ? await openInventory(client, changes, namespace, host) : undefined;
+      const made = {
+        ...{ changes, isChanged: isChangedBy(changes), trace, namespace },
+        ...(inventory === undefined ? {} : { inventory }),
+      };
       return await promote(held, made, inputs, client, host);
     }
     await reject(held, by, { ...options, timeoutMs, removeOnFailure });

@@ -76,6 +76,8 @@ export const fields = {
   strategy: choice(['rolling', 'canary', 'blueGreen'], 'rolling'),
   canaryPercent: textOr('20'),
   canaryDuration: seconds(60),
+  canaryTraffic: choice(['auto', 'weights', 'replicas'], 'auto'),
+  keepFormer: integer({ min: 0, max: 86_400, defaultValue: 0, unit: 'seconds' }),
   dryRun: flag(false),
   verifyFile: path(),
   verifySamples: integer({ min: 0, max: 100_000, defaultValue: 0, unit: 'requests' }),

@@ -31,7 +31,8 @@ export async function holdable(
     host.log.info('Nothing is held: there is no version before this first deployment.');
     return changes;
   }
-  const record = recordOf(changes, inputs.strategy.kind, made.trace);
+  const { trace } = made;
+  const record = recordOf(changes, { strategy: inputs.strategy.kind, trace, prune: inputs.prune });
   await writeHeld(client, workload.planned, record, host.cancelled);
   return changes;
 }

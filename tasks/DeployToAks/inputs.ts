@@ -34,6 +34,8 @@ export interface DecisionInputs extends SharedInputs {
   readonly action: 'promote' | 'reject';
   /** The Deployment's name, where several releases are held. */
   readonly name?: string;
+  /** Milliseconds that the former pods of a blue-green release are kept after the switch. */
+  readonly keepMs: number;
 }
 
 export interface DeployInputs extends SharedInputs {
@@ -150,8 +152,10 @@ function readSource(raw: Raw): Source {
 }
 
 function readStrategy(raw: Raw): Strategy {
-  if (raw.strategy !== 'canary') return { kind: raw.strategy };
-  return { kind: 'canary', percents: readPercents(raw), durationMs: raw.canaryDuration * 1000 };
+  if (raw.strategy === 'rolling') return { kind: 'rolling' };
+  if (raw.strategy === 'blueGreen') return { kind: 'blueGreen', keepMs: raw.keepFormer * 1000 };
+  const durationMs = raw.canaryDuration * 1000;
+  return { kind: 'canary', percents: readPercents(raw), durationMs, traffic: raw.canaryTraffic };
 }
 
 function readPercents(raw: Raw): number[] {
@@ -194,7 +198,7 @@ export function readTaskInputs(host: Host): DeployInputs | DecisionInputs {
   const raw = readInputs(host, fields);
   if (raw.action === 'deploy') return readDeployInputs(host);
   const name = raw.appName === undefined ? {} : { name: raw.appName };
-  return { ...readShared(raw), action: raw.action, ...name };
+  return { ...readShared(raw), action: raw.action, keepMs: raw.keepFormer * 1000, ...name };
 }
 
 function readHold(raw: Raw): boolean {

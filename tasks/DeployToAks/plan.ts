@@ -4,8 +4,8 @@ import type { Host } from '../../src/host/host.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { differenceLines } from '../../src/kube/difference.ts';
 import { checkProbe } from '../../src/kube/endpoint.ts';
+import { withFormerRoute } from '../../src/kube/httpRoute.ts';
 import type { PinnedManifest } from '../../src/kube/imagePin.ts';
-import { type Inventory, type InventoryName, readInventory } from '../../src/kube/inventory.ts';
 import { findModelImage, type ModelImage } from '../../src/kube/modelImage.ts';
 import { checkModelVolume } from '../../src/kube/modelVolume.ts';
 import { ensureNamespace } from '../../src/kube/namespace.ts';
@@ -17,6 +17,7 @@ import { type ResolvedImage, resolveImage } from '../../src/kube/resolveImage.ts
 import { traceOf } from '../../src/kube/runTrace.ts';
 import type { Trace } from '../../src/kube/trace.ts';
 import type { DeployInputs } from './inputs.ts';
+import { type NamedInventory, openInventory } from './inventory.ts';
 
 export type Changes = readonly Change<PinnedManifest>[];
 
@@ -28,26 +29,7 @@ export interface Plan {
   readonly namespace: string;
   readonly golden?: GoldenFile;
   /** Present with 'prune'. */
-  readonly inventory?: Inventory & { readonly name: InventoryName };
-}
-
-/** The release's name: that of the workload that runs the image. */
-export function releaseOf(changes: Changes): string {
-  return changes.find((change) => change.manifest.runsImage)?.planned.metadata.name ?? 'release';
-}
-
-async function openInventory(
-  client: KubeClient,
-  changes: Changes,
-  namespace: string,
-  host: Host,
-): Promise<Plan['inventory']> {
-  const name = { release: releaseOf(changes), namespace };
-  const planned = changes.map((change) => change.planned);
-  const options = { log: host.log, signal: host.cancelled };
-  const inventory = await readInventory(client, name, planned, options);
-  for (const object of inventory.departed) host.log.info(`To be pruned: ${describe(refOf(object))}`);
-  return { ...inventory, name };
+  readonly inventory?: NamedInventory;
 }
 
 /** True when applying these changes something. */
@@ -106,11 +88,9 @@ export async function makePlan(
   if (inputs.createNamespace && !inputs.dryRun) await ensureNamespace(client, namespace, host);
   const volume = modelVolume === undefined ? {} : { modelVolume };
   const manifests = await prepare(client, { ...inputs, image, trace, namespace, ...volume }, host);
-  const changes = await plan(client, manifests, {
-    force: inputs.force,
-    log: host.log,
-    signal: host.cancelled,
-  });
+  const { force } = inputs;
+  const planned = await plan(client, manifests, { force, log: host.log, signal: host.cancelled });
+  const changes = planned.map(withFormerRoute);
   checkProbe(inputs.probePath, changes);
   checkVerify(golden, changes);
   tellPlan(changes, host);

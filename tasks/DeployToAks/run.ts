@@ -3,14 +3,15 @@ import type { Host } from '../../src/host/host.ts';
 import type { Address } from '../../src/kube/address.ts';
 import { createClient } from '../../src/kube/apiClient.ts';
 import { switchRights } from '../../src/kube/blueGreen.ts';
+import { weightRights } from '../../src/kube/canaryTraffic.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { reach } from '../../src/kube/endpoint.ts';
 import { heldRights } from '../../src/kube/heldRecord.ts';
-import { inventoryRights, prune, recordInventory } from '../../src/kube/inventory.ts';
-import { identity, type ObjectRef, refOf } from '../../src/kube/objects.ts';
+import { inventoryRights } from '../../src/kube/inventory.ts';
 import { preflight, type Right } from '../../src/kube/preflight.ts';
 import { type ReleaseOutcome, release } from '../../src/kube/release.ts';
 import { removalRights } from '../../src/kube/removal.ts';
+import { divides } from '../../src/kube/stageChoice.ts';
 import { createTransport } from '../../src/kube/transport.ts';
 import { trialRights } from '../../src/kube/trial.ts';
 import { findWay } from '../../src/kube/way.ts';
@@ -21,9 +22,14 @@ import { decide } from './decide.ts';
 import { gate } from './gate.ts';
 import { holdable } from './holdable.ts';
 import { type DeployInputs, readTaskInputs } from './inputs.ts';
+import { pruneDeparted, record, releaseOf } from './inventory.ts';
 import { openLease } from './lease.ts';
-import { makePlan, type Plan, releaseOf } from './plan.ts';
+import { makePlan, type Plan } from './plan.ts';
 import { report } from './report.ts';
+
+function isByWeights({ changes }: Plan, { strategy }: DeployInputs): boolean {
+  return changes.some((change) => divides(change, changes, strategy));
+}
 
 /** The rights that the inputs need beyond those of the changes. */
 async function extraRights(
@@ -41,6 +47,7 @@ async function extraRights(
     ...(made.golden === undefined ? [] : trialRights(made.namespace)),
     ...(inputs.hold ? heldRights(made.namespace) : []),
     ...(inputs.strategy.kind === 'blueGreen' ? switchRights(made.namespace) : []),
+    ...(isByWeights(made, inputs) ? weightRights(made.namespace) : []),
     ...(await removalRights(client, [...planned, ...(inventory?.departed ?? [])], signal)),
   ];
 }
@@ -67,32 +74,6 @@ async function carryOut(
   });
   if (outcome.state === 'released') await pruneDeparted(made, known, inputs, client, host);
   return outcome;
-}
-
-/** Records what is about to be applied, so that a run that is killed leaves nothing unknown behind. */
-async function record(made: Plan, client: KubeClient, signal: AbortSignal): Promise<readonly ObjectRef[]> {
-  const { inventory } = made;
-  if (inventory === undefined) return [];
-  const refs = made.changes.map((change) => refOf(change.planned));
-  const known = new Set(inventory.recorded.map(identity));
-  if (refs.every((ref) => known.has(identity(ref)))) return inventory.recorded;
-  return recordInventory(client, inventory.name, [...inventory.recorded, ...refs], signal);
-}
-
-/** What left is removed once the new state is verified: a release that fails has lost nothing. */
-async function pruneDeparted(
-  made: Plan,
-  known: readonly ObjectRef[],
-  inputs: DeployInputs,
-  client: KubeClient,
-  host: Host,
-): Promise<void> {
-  const { inventory } = made;
-  if (inventory === undefined) return;
-  const { rolloutTimeoutMs: timeoutMs } = inputs;
-  await prune(inventory.departed, { client, log: host.log, timeoutMs, signal: host.cancelled });
-  const refs = made.changes.map((change) => refOf(change.planned));
-  if (known.length > refs.length) await recordInventory(client, inventory.name, refs, host.cancelled);
 }
 
 async function deploy(

@@ -35,6 +35,7 @@ describe('DeployToAks with prune', function () {
     [
       { tag: '1', modelVersion: 'v1', created: '2026-01-01T00:00:00Z' },
       { tag: '2', modelVersion: 'v2', created: '2026-01-02T00:00:00Z', behaviour: 'crash' },
+      { tag: '3', modelVersion: 'v3', created: '2026-01-03T00:00:00Z' },
     ],
     { manifests: 'all.yaml', tagFilter: '^1$', prune: 'true' },
   );
@@ -85,5 +86,14 @@ describe('DeployToAks with prune', function () {
     assert.deepEqual(there, [false, true, true, true]);
     const again = succeeded(await deploy([configMap('three')]));
     assert.equal(again.said.outputs.get('changed'), 'false', again.log);
+  });
+
+  it('removes what left a release that is held once it is promoted', async () => {
+    const held = { tagFilter: '^3$', strategy: 'canary', canaryDuration: '1', holdForPromotion: 'true' };
+    assert.equal(succeeded(await deploy([], held)).said.outputs.get('held'), 'true');
+    assert.ok(await exists('three'), 'what is held has lost nothing');
+    const promoted = succeeded(await deploy([], { action: 'promote' }));
+    assert.match(promoted.log, /Removed ConfigMap 'three'/);
+    assert.equal(await exists('three'), false);
   });
 });

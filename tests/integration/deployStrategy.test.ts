@@ -81,12 +81,15 @@ describe('DeployToAks in stages', function () {
   describe('blue-green', () => {
     it('switches all users after the new pods were verified, and no user notices', async () => {
       await withGolden(0.2, async (folder) => {
-        const inputs = { strategy: 'blueGreen', verifyFile: 'golden.json', probePath: '/score' };
+        const inputs = {
+          ...{ strategy: 'blueGreen', keepFormer: '1' },
+          ...{ verifyFile: 'golden.json', probePath: '/score' },
+        };
         const { result, seen } = await whileUsersAsk(url, () => deploy('2', inputs, folder));
         succeeded(result);
         assert.match(
           result.log,
-          /2 new pods are ready beside the former ones[\s\S]*1 of 1 as expected[\s\S]*Users are switched/,
+          /2 new pods are ready beside the former ones[\s\S]*1 of 1 as expected[\s\S]*Users are switched[\s\S]*kept for 1 s/,
         );
         assert.deepEqual(seen.failures, []);
         assert.equal([...seen.answers.keys()][0], 'v1');

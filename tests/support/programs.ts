@@ -5,6 +5,7 @@ import { ensureGoBinary } from '../../local/toolchain/binary.ts';
 /** How long each takes on two cores when nothing is compiled yet. */
 const durations = {
   web: 'seconds',
+  gateway: 'seconds',
   referrers: 'about half a minute',
   validate: 'about a minute',
   cosign: 'about two minutes',

@@ -31,10 +31,10 @@ function blobOf(content: Buffer): BlobSource {
   };
 }
 
-async function layer(): Promise<Buffer> {
-  const binary = await readFile(await testProgram(await testContext(), 'web'));
+async function layer(program: 'web' | 'gateway'): Promise<Buffer> {
+  const binary = await readFile(await testProgram(await testContext(), program));
   const archive = pack();
-  archive.entry({ name: 'web', mode: 0o755, mtime: new Date(0) }, binary);
+  archive.entry({ name: program, mode: 0o755, mtime: new Date(0) }, binary);
   archive.finalize();
   const parts: Buffer[] = [];
   for await (const part of archive) parts.push(part as Buffer);
@@ -66,18 +66,51 @@ export async function pushWebImagesBy(
   repository: string,
   images: readonly WebImage[],
 ): Promise<string[]> {
-  const files = blobOf(await layer());
+  const files = blobOf(await layer('web'));
   await client.pushBlob(repository, files);
   const digests: string[] = [];
   for (const image of images) digests.push(await pushOne(client, repository, files, image));
   return digests;
 }
 
-async function pushOne(
+/** Pushes an image of another of the tests' programs; gives its digest. */
+export async function pushProgram(
+  registry: RegistryEndpoint,
+  repository: string,
+  program: 'gateway',
+): Promise<string> {
+  const client = registryClient(registry, repository);
+  const files = blobOf(await layer(program));
+  await client.pushBlob(repository, files);
+  const image = { tag: program, created: '2026-01-01T00:00:00Z' };
+  return pushConfigured(client, repository, files, image, { User: '65532', Entrypoint: [`/${program}`] });
+}
+
+function pushOne(
   client: RegistryClient,
   repository: string,
   files: BlobSource,
   image: WebImage,
+): Promise<string> {
+  return pushConfigured(client, repository, files, image, {
+    User: '65532',
+    Entrypoint: ['/web'],
+    Env: [
+      `BEHAVIOUR=${image.behaviour ?? 'ok'}`,
+      'MODEL_NAME=sentiment',
+      `MODEL_VERSION=${image.modelVersion}`,
+      `SCORE=0.${image.modelVersion.length}`,
+    ],
+    Labels: { 'org.opencontainers.image.revision': `commit-of-${image.tag}` },
+  });
+}
+
+async function pushConfigured(
+  client: RegistryClient,
+  repository: string,
+  files: BlobSource,
+  image: Pick<WebImage, 'tag' | 'created' | 'architecture' | 'annotations'>,
+  settings: object,
 ): Promise<string> {
   const config = blobOf(
     Buffer.from(
@@ -85,17 +118,7 @@ async function pushOne(
         os: 'linux',
         architecture: image.architecture ?? (process.arch === 'arm64' ? 'arm64' : 'amd64'),
         created: image.created,
-        config: {
-          User: '65532',
-          Entrypoint: ['/web'],
-          Env: [
-            `BEHAVIOUR=${image.behaviour ?? 'ok'}`,
-            'MODEL_NAME=sentiment',
-            `MODEL_VERSION=${image.modelVersion}`,
-            `SCORE=0.${image.modelVersion.length}`,
-          ],
-          Labels: { 'org.opencontainers.image.revision': `commit-of-${image.tag}` },
-        },
+        config: settings,
         rootfs: { type: 'layers', diff_ids: [files.digest] },
       }),
     ),
