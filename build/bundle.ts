@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild';
 import { repositoryRoot } from '../local/lib/context.ts';
@@ -30,6 +30,11 @@ function lateContents(name: string): string {
   return [`export * from '${name}';`, ...exports].join('\n');
 }
 
+/** The extension's version: what its requests say of themselves. */
+const { version } = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8')) as {
+  readonly version: string;
+};
+
 const common = {
   absWorkingDir: repositoryRoot,
   bundle: true,
@@ -43,6 +48,7 @@ const common = {
   // Packages made for ES modules ask where they are; CommonJS has no import.meta.
   define: {
     'import.meta.url': 'bundleUrl',
+    'process.env.MODEL_DELIVERY_VERSION': JSON.stringify(version),
     // Which Node runs a task is the agent's matter; a warning in every log helps nobody.
     'process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED': '"true"',
   },

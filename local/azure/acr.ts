@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { decodeJwt } from 'jose';
 import { stringify } from 'yaml';
 import type { LocalIdentity } from '../identity/index.ts';
-import { startServer } from '../identity/server.ts';
+import { type Exchange, startServer } from '../identity/server.ts';
 import type { LocalContext } from '../lib/context.ts';
 import { startDaemon, stopDaemon } from '../lib/daemon.ts';
 import { freePort } from '../lib/ports.ts';
@@ -26,6 +26,8 @@ export interface LocalAcr {
   readonly settings: AcrSettings;
   /** Every request so far: method and path with query. */
   readonly requests: readonly string[];
+  /** What its token service was asked and answered. */
+  readonly exchanges: readonly Exchange[];
   /** Tokens given so far. */
   issued(): readonly string[];
   /** As whom the registry's own Tasks push; it may do everything. */
@@ -139,6 +141,7 @@ export async function startAcr(
     url: front.url,
     settings,
     requests: front.requests,
+    exchanges: front.exchanges,
     issued: () => tokens.issued,
     tasksPrincipal: settings.tasksPrincipal,
     passwordOf: tokens.passwordOf,

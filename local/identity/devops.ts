@@ -37,7 +37,10 @@ function refusalOf(
 ): Answer | undefined {
   const query = request.url.searchParams;
   const id = query.get('serviceConnectionId') ?? '';
-  const refused = (status: number, message: string): Answer => ({ status, json: { message } });
+  const refused = (status: number, message: string): Answer => ({
+    ...{ status, json: { message } },
+    headers: { 'x-vss-e2eid': randomUUID() },
+  });
   if (request.url.pathname !== path) return refused(404, 'No such resource.');
   if (request.method !== 'POST') return refused(405, 'Only POST is supported.');
   if (request.headers['authorization'] !== `Bearer ${accessToken}`) {

@@ -36,12 +36,15 @@ export interface Entra extends RunningServer {
   ): Promise<{ claims: JWTPayload } | { problem: TokenProblem }>;
 }
 
-function errorAnswer({ number, error, message, status }: EntraRefusal): Answer {
-  const [trace, correlation] = [randomUUID(), randomUUID()];
+/** The client's own id of the request is the service's correlation id. */
+function errorAnswer({ number, error, message, status }: EntraRefusal, request: Asked): Answer {
+  const trace = randomUUID();
+  const correlation = request.form.get('client-request-id') ?? randomUUID();
   const timestamp = `${new Date().toISOString().slice(0, 19).replace('T', ' ')}Z`;
   const description = `AADSTS${number}: ${message} Trace ID: ${trace} Correlation ID: ${correlation} Timestamp: ${timestamp}`;
   return {
     status,
+    headers: { 'x-ms-request-id': trace },
     json: {
       error,
       error_description: description,
@@ -167,7 +170,7 @@ export async function startEntra(
     try {
       return await route(request);
     } catch (error) {
-      if (error instanceof EntraRefusal) return errorAnswer(error);
+      if (error instanceof EntraRefusal) return errorAnswer(error, request);
       throw error;
     }
   }, certificate);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createServer as createHttp, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createHttps } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -17,12 +18,33 @@ export type Answer = {
   readonly headers?: Readonly<Record<string, string>>;
 } & ({ readonly json: unknown } | { readonly xml: string });
 
+/** A request and its answer as both sides' logs would have them. */
+export interface Exchange {
+  readonly userAgent: string | undefined;
+  /** The id that the client gave it. */
+  readonly sent: string | undefined;
+  readonly status: number;
+  /** Headers of the answer, ids of the service's own among them. */
+  readonly answered: Readonly<Record<string, string>>;
+}
+
 export interface RunningServer {
   /** Scheme, host and port. */
   readonly url: string;
   /** Every request so far: method and path with query, for assertions. */
   readonly requests: readonly string[];
+  /** Every answer so far, but for what was passed on. */
+  readonly exchanges: readonly Exchange[];
   close(): Promise<void>;
+}
+
+/** Entra takes the id from the form, Azure DevOps its clients' session, the others this header. */
+function exchangeOf({ headers, form }: Asked, { status, headers: answered }: Numbered): Exchange {
+  const own = headers['x-ms-client-request-id'] ?? headers['x-tfs-session'];
+  return {
+    ...{ userAgent: headers['user-agent'], status, answered },
+    sent: form.get('client-request-id') ?? own,
+  };
 }
 
 /** Handles a request itself; true when it did. */
@@ -64,6 +86,13 @@ function write(response: ServerResponse, answer: Answer): void {
   response.end(text);
 }
 
+type Numbered = Answer & Required<Pick<Answer, 'headers'>>;
+
+/** The answer with an id of its own, as every service of Azure gives one. */
+function numbered(answer: Answer): Numbered {
+  return { ...answer, headers: { 'x-ms-request-id': randomUUID(), ...answer.headers } };
+}
+
 /**
  * A small server on a free loopback port; HTTPS with a certificate. What `passing` does not take, `answer` gets
  * with its body read.
@@ -74,13 +103,17 @@ export async function startServer(
   passing: Passing = () => false,
 ): Promise<RunningServer> {
   const requests: string[] = [];
+  const exchanges: Exchange[] = [];
   let base = '';
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
     requests.push(`${request.method} ${request.url}`);
     if (passing(request, response)) return;
     asked(request, base)
-      .then(answer)
-      .then((made) => write(response, made))
+      .then(async (question) => {
+        const given = numbered(await answer(question));
+        exchanges.push(exchangeOf(question, given));
+        write(response, given);
+      })
       .catch((error: unknown) =>
         write(response, { status: 500, json: { error: 'double_failed', error_description: String(error) } }),
       );
@@ -94,6 +127,7 @@ export async function startServer(
   return {
     url: base,
     requests,
+    exchanges,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -14,7 +14,11 @@ export interface SeenRequest {
   readonly method: string;
   readonly url: string;
   readonly userAgent: string;
+  /** The client's own id of the request; empty without. */
+  readonly requestId: string;
 }
+
+const idHeaders = ['x-ms-client-request-id', 'x-tfs-session', 'audit-id', 'x-request-id'];
 
 export interface ProxySettings {
   readonly username: string;
@@ -102,7 +106,8 @@ export async function startInspectingProxy(settings: ProxySettings): Promise<Ins
   const sockets = new Set<Socket>();
   const look = (incoming: IncomingMessage, outgoing: ServerResponse, url: URL): void => {
     const { method = '', headers } = incoming;
-    seen.push({ method, url: url.href, userAgent: headers['user-agent'] ?? '' });
+    const requestId = String(idHeaders.map((name) => headers[name]).find(Boolean) ?? '');
+    seen.push({ method, url: url.href, userAgent: headers['user-agent'] ?? '', requestId });
     passOn(settings, incoming, outgoing, url);
   };
   const inner = createHttps(

@@ -27,7 +27,7 @@ function complaint(answer: AzureAnswer): Error {
   const message =
     typeof first === 'object' && first !== null && 'message' in first ? first.message : description;
   return new Error(
-    `${typeof message === 'string' ? message : 'no reason was given'} (HTTP ${answer.status})`,
+    `${typeof message === 'string' ? message : 'no reason was given'} (HTTP ${answer.status}, ${answer.correlation})`,
   );
 }
 

@@ -30,11 +30,9 @@ export class ArmRefusal extends Error {
   constructor(answer: AzureAnswer) {
     const error = fieldsOf(answer)['error'];
     const fields = typeof error === 'object' && error !== null ? (error as Record<string, unknown>) : {};
-    const correlation = answer.headers['x-ms-correlation-request-id'];
     const message =
       typeof fields['message'] === 'string' ? fields['message'] : 'the resource manager gave no reason';
-    const id = correlation === undefined ? '' : `, correlation id ${String(correlation)}`;
-    super(`${message} (HTTP ${answer.status}${id})`);
+    super(`${message} (HTTP ${answer.status}, ${answer.correlation})`);
     this.status = answer.status;
     this.code = typeof fields['code'] === 'string' ? fields['code'] : '';
   }

@@ -1,6 +1,7 @@
 import type { PipelinePolicy } from '@azure/core-rest-pipeline';
 import type { TokenCredential } from '@azure/identity';
 import { sdkClient } from '../http/network/sdkClient.ts';
+import { userAgent } from '../http/ownRequest.ts';
 import type { AzureConnection, WorkloadIdentity } from './connection.ts';
 import { explainSignIn } from './failure.ts';
 import { hiddenReason } from './hiddenReason.ts';
@@ -21,7 +22,7 @@ function optionsFor(connection: AzureConnection, network: Network, policy: Pipel
     authorityHost: connection.cloud.authorityHost,
     // MSAL asks the public sign-in service whether it knows the authority; it knows none of a private cloud.
     disableInstanceDiscovery: !connection.cloud.authorityIsKnown,
-    userAgentOptions: { userAgentPrefix: 'model-delivery' },
+    userAgentOptions: { userAgentPrefix: userAgent() },
     additionalPolicies: [{ policy, position: 'perRetry' as const }],
     ...sdkClient(),
     ...(ca === undefined ? {} : { tlsOptions: { ca } }),
@@ -100,6 +101,9 @@ async function sdkCredential(
     case 'managedIdentity':
       return new sdk.ManagedIdentityCredential({
         ...(connection.clientId === undefined ? {} : { clientId: connection.clientId }),
+        userAgentOptions: { userAgentPrefix: userAgent() },
+        // The machine's own service is never behind a proxy, whatever the environment says.
+        ...sdkClient(),
         // A virtual machine without an identity would be asked for more than a minute.
         retryOptions: { maxRetries: 2 },
         additionalPolicies: options.additionalPolicies,

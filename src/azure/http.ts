@@ -1,5 +1,6 @@
 import { request as send } from 'undici';
 import { createDispatcher } from '../http/network/routed.ts';
+import { type AskedService, correlation, ownHeaders, withSentId } from '../http/ownRequest.ts';
 import { isTemporaryNetworkError, isTemporaryStatus, parseRetryAfter, retry } from '../http/retry.ts';
 import { type Network, trustedAuthorities } from './signIn.ts';
 
@@ -8,12 +9,16 @@ export interface AzureRequest {
   readonly url: string | URL;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** Whose convention the request's id follows; Azure's where it is left out. */
+  readonly service?: AskedService;
 }
 
 export interface AzureAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
+  /** The ids by which both sides find the request again, for an error's text. */
+  readonly correlation: string;
 }
 
 /** Sends one request; answers of a passing failure and broken connections are asked for again. */
@@ -42,17 +47,27 @@ export function createSend(network: Network): SendAzure {
   const dispatcher = ca === undefined ? undefined : createDispatcher({ connect: { ca } });
 
   const attempt = async (request: AzureRequest, signal: AbortSignal): Promise<AzureAnswer> => {
+    const headers = {
+      accept: 'application/json',
+      ...ownHeaders(request.service ?? 'azure'),
+      ...request.headers,
+    };
     const response = await send(request.url, {
       method: request.method,
-      headers: { accept: 'application/json', 'user-agent': 'model-delivery', ...request.headers },
+      headers,
       body: request.body ?? null,
       signal,
       headersTimeout: answerMs,
       bodyTimeout: answerMs,
       ...(dispatcher === undefined ? {} : { dispatcher }),
+    }).catch((error: unknown) => {
+      throw withSentId(error, headers);
     });
     const text = await response.body.text();
-    const answer = { status: response.statusCode, headers: response.headers, text };
+    const answer = {
+      ...{ status: response.statusCode, headers: response.headers, text },
+      correlation: correlation(headers, response.headers),
+    };
     if (isTemporaryStatus(answer.status)) throw new Passing(answer);
     return answer;
   };

@@ -25,7 +25,6 @@ function missing(connectionId: string, what: string): DeliveryError {
 function refused(connectionId: string, answer: AzureAnswer): DeliveryError {
   const said = fieldsOf(answer)['message'];
   const reason = typeof said === 'string' ? said : `the answer was HTTP ${answer.status}`;
-  const trace = answer.headers['x-vss-e2eid'];
   return new DeliveryError({
     code: 'IDENTITY_OIDC_REFUSED',
     side: 'identity',
@@ -34,7 +33,7 @@ function refused(connectionId: string, answer: AzureAnswer): DeliveryError {
       answer.status === 401
         ? "The job's access token was not accepted: it ends with the job, and a step that runs longer than the job's time-out is refused."
         : 'Check that the service connection still exists, that this pipeline is authorised to use it, and that it signs in by OIDC (workload identity federation).',
-    cause: new Error(trace === undefined ? reason : `${reason} (activity id ${String(trace)})`),
+    cause: new Error(`${reason} (${answer.correlation})`),
   });
 }
 
@@ -55,7 +54,8 @@ export async function requestOidcToken(send: SendAzure, request: OidcRequest): P
     // Without it an unauthorised request is answered by a sign-in page.
     'x-tfs-fedauthredirect': 'Suppress',
   };
-  const answer = await send({ method: 'POST', url, headers, body: '' }, signal);
+  const asked = { method: 'POST', url, headers, body: '', service: 'azureDevOps' } as const;
+  const answer = await send(asked, signal);
   const token = fieldsOf(answer)['oidcToken'];
   if (answer.status === 200 && typeof token === 'string' && token !== '') return token;
   throw refused(connectionId, answer);

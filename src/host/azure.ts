@@ -181,11 +181,16 @@ async function runWithin(
   }
 }
 
+/** `model-delivery/<version> (<task>)`; the bundle has the version in the variable's place (build/bundle.ts). */
+function productOf(task: string): string {
+  return `model-delivery/${process.env['MODEL_DELIVERY_VERSION'] ?? 'source'} (${task})`;
+}
+
 /** Runs a task to its one result: success, or failure with the error explained. */
-export async function runTask(run: (host: Host) => Promise<void>): Promise<void> {
+export async function runTask(task: string, run: (host: Host) => Promise<void>): Promise<void> {
   try {
     const agent = readNetwork();
-    const network = agentNetwork(agent, process.env);
+    const network = { ...agentNetwork(agent, process.env), userAgent: productOf(task) };
     installNetwork(network);
     await runWithin(network, agent, run);
     tl.setResult(tl.TaskResult.Succeeded, '');

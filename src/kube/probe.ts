@@ -3,6 +3,7 @@ import { type Dispatcher, request } from 'undici';
 import { DeliveryError } from '../errors.ts';
 import type { Log } from '../host/host.ts';
 import { createDispatcher } from '../http/network/routed.ts';
+import { ownHeaders } from '../http/ownRequest.ts';
 
 export interface ProbeOptions {
   /**
@@ -41,7 +42,7 @@ async function ask(url: string, dispatcher: Dispatcher, signal: AbortSignal): Pr
     const response = await request(url, {
       dispatcher,
       signal: limit,
-      headers: { 'user-agent': 'model-delivery' },
+      headers: ownHeaders('other'),
     });
     const text = `status ${response.statusCode}: ${await firstText(response.body)}`;
     return { ok: response.statusCode >= 200 && response.statusCode < 300, text };

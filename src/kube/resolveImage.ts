@@ -41,7 +41,7 @@ const shownCandidates = 10;
 
 /** A client of the registry that this access leads to. */
 export function clientFor(access: RegistryAccess, host: Host): RegistryClient {
-  return createRegistryClient({ ...access, userAgent: 'model-delivery', signal: host.cancelled });
+  return createRegistryClient({ ...access, signal: host.cancelled });
 }
 
 function tellChoice(choice: Choice, repository: string, log: Log): void {

@@ -183,7 +183,7 @@ function explanation(call: Call, code: number, status: Status): Explanation {
   return other(call, code, message);
 }
 
-/** Turns an answer of 400 and above into the error that explains it. */
-export function apiError(call: Call, code: number, status: Status): ApiError {
-  return new ApiError(explanation(call, code, status), code, status.reason ?? '');
+/** Turns an answer of 400 and above into the error that explains it; `cause` tells the request's ids. */
+export function apiError(call: Call, code: number, status: Status, cause?: Error): ApiError {
+  return new ApiError({ ...explanation(call, code, status), cause }, code, status.reason ?? '');
 }

@@ -1,4 +1,4 @@
-import type { Dispatcher } from 'undici';
+import { answerText } from '../http/ownRequest.ts';
 import {
   isTemporaryNetworkError,
   isTemporaryStatus,
@@ -9,7 +9,7 @@ import {
 import type { ClusterAccess } from './access.ts';
 import { unreachable } from './networkError.ts';
 import { ApiError, apiError, type Call, type Status } from './statusError.ts';
-import { createWire } from './wire.ts';
+import { createWire, type WireResponse } from './wire.ts';
 
 /** One request to the API server. Every verb used here may be repeated: reads, server-side applies, deletes, reviews. */
 export interface ApiRequest {
@@ -107,7 +107,7 @@ export function createTransport(access: ClusterAccess): Transport {
   const wire = createWire(access);
   let hasAnswered = false;
 
-  async function send(request: ApiRequest, silenceMs: number): Promise<Dispatcher.ResponseData> {
+  async function send(request: ApiRequest, silenceMs: number): Promise<WireResponse> {
     const { method, contentType, signal } = request;
     const response = await wire.request({
       method,
@@ -120,7 +120,8 @@ export function createTransport(access: ClusterAccess): Transport {
     hasAnswered = true;
     if (response.statusCode < 400) return response;
     const status = parseStatus(await response.body.text());
-    const error = apiError(request.call, response.statusCode, status);
+    const cause = new Error(answerText(response.statusCode, response.sent, response.headers));
+    const error = apiError(request.call, response.statusCode, status, cause);
     if (!isTemporaryStatus(response.statusCode) || error.side === 'input') throw error;
     const header = response.headers['retry-after'];
     throw new TemporaryAnswer(error, parseRetryAfter(Array.isArray(header) ? header[0] : header));

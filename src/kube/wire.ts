@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { type Dispatcher, ProxyAgent } from 'undici';
 import { createDispatcher } from '../http/network/routed.ts';
+import { type HeaderFields, ownHeaders, withSentId } from '../http/ownRequest.ts';
 import type { ClusterAccess } from './access.ts';
 
 /** One HTTP request to the API server. */
@@ -15,9 +16,12 @@ export interface WireRequest {
   readonly signal: AbortSignal;
 }
 
+/** An answer, with the headers of its request. */
+export type WireResponse = Dispatcher.ResponseData & { readonly sent: HeaderFields };
+
 /** Connections to one API server: TLS, proxy and credentials. */
 export interface Wire {
-  request(request: WireRequest): Promise<Dispatcher.ResponseData>;
+  request(request: WireRequest): Promise<WireResponse>;
   /** Requests sent so far. */
   count(): number;
   close(): Promise<void>;
@@ -42,30 +46,29 @@ export function createWire(access: ClusterAccess): Wire {
   const base = new URL(access.server);
   const prefix = base.pathname.replace(/\/$/, '');
   const dispatcher = dispatcherFor(access);
-  let sent = 0;
+  let count = 0;
   return {
     async request({ method, path, contentType, body, silenceMs, signal }) {
-      sent += 1;
+      count += 1;
       // Every request under way listens to the task's one signal: more than ten are no leak.
       setMaxListeners(0, signal);
       const token = await access.token?.();
-      return dispatcher.request({
-        origin: base.origin,
-        path: prefix + path,
-        method: method as Dispatcher.HttpMethod,
-        headers: {
-          accept: 'application/json',
-          'user-agent': 'model-delivery',
-          ...(body === undefined ? {} : { 'content-type': contentType ?? 'application/json' }),
-          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-        },
-        body: body ?? null,
-        signal,
-        headersTimeout: headersMs,
-        bodyTimeout: silenceMs,
-      });
+      const sent = { accept: 'application/json', ...ownHeaders('kubernetes') };
+      const headers = {
+        ...sent,
+        ...(body === undefined ? {} : { 'content-type': contentType ?? 'application/json' }),
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      };
+      const where = { origin: base.origin, path: prefix + path, method: method as Dispatcher.HttpMethod };
+      const limits = { signal, headersTimeout: headersMs, bodyTimeout: silenceMs };
+      const answer = await dispatcher
+        .request({ ...where, ...limits, headers, body: body ?? null })
+        .catch((error: unknown) => {
+          throw withSentId(error, sent);
+        });
+      return Object.assign(answer, { sent });
     },
-    count: () => sent,
+    count: () => count,
     close: () => dispatcher.destroy(),
   };
 }

@@ -28,7 +28,7 @@ export async function openStore(source: ModelSource, signal: AbortSignal): Promi
       return (await import('./http/store.ts')).openHttpStore(source.location);
     case 'oci': {
       const { openOciStore } = await import('./oci/store.ts');
-      return openOciStore(source.location, { signal, userAgent: 'model-delivery' });
+      return openOciStore(source.location, { signal });
     }
   }
 }

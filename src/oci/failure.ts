@@ -9,12 +9,17 @@ export class RegistryRefusal extends Error {
   readonly codes: readonly string[];
   readonly retryAfterMs: number | undefined;
 
-  constructor(status: number, said: RegistryComplaint, retryAfterMs?: number) {
-    super(`HTTP ${status}${said.text === '' ? '' : `: ${said.text}`}`);
+  /** `ids`: those of the request, as `correlation` words them. */
+  constructor(
+    status: number,
+    said: RegistryComplaint,
+    { afterMs, ids }: { readonly afterMs?: number | undefined; readonly ids?: string } = {},
+  ) {
+    super(`HTTP ${status}${said.text === '' ? '' : `: ${said.text}`}${ids ? ` (${ids})` : ''}`);
     this.name = 'RegistryRefusal';
     this.status = status;
     this.codes = said.codes;
-    this.retryAfterMs = retryAfterMs;
+    this.retryAfterMs = afterMs;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { type Dispatcher, request as send } from 'undici';
+import { correlation, type HeaderFields, ownHeaders, withSentId } from '../http/ownRequest.ts';
 import { parseRetryAfter, retry } from '../http/retry.ts';
 import { type Credentials, createAuthorizer, type FetchToken } from './auth.ts';
 import { adviseRegistry, RegistryRefusal, readComplaint } from './failure.ts';
@@ -12,7 +13,8 @@ export interface TransportOptions {
   readonly fetchToken?: FetchToken;
   readonly dispatcher?: Dispatcher;
   readonly signal: AbortSignal;
-  readonly userAgent: string;
+  /** The process's own where it is left out. */
+  readonly userAgent?: string;
   /** Told of each further attempt. */
   readonly onRetry?: (reason: string, delayMs: number) => void;
 }
@@ -36,10 +38,12 @@ export interface RegistryRequest {
 
 export interface RegistryResponse {
   readonly status: number;
-  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  readonly headers: HeaderFields;
   readonly body: Dispatcher.ResponseData['body'];
   /** Address that answered, after redirects. */
   readonly url: URL;
+  /** The own headers of the request that it answered. */
+  readonly sent: HeaderFields;
 }
 
 /** Sends requests to one registry: signed in, redirected, repeated. */
@@ -75,7 +79,8 @@ async function readAll(body: AsyncIterable<Uint8Array>, limit: number): Promise<
 async function refusal(response: RegistryResponse): Promise<RegistryRefusal> {
   const body = await readAll(response.body, 65_536).catch(() => Buffer.alloc(0));
   const afterMs = parseRetryAfter(headerOf(response, 'retry-after'));
-  return new RegistryRefusal(response.status, readComplaint(body.toString('utf8')), afterMs);
+  const ids = correlation(response.sent, response.headers);
+  return new RegistryRefusal(response.status, readComplaint(body.toString('utf8')), { afterMs, ids });
 }
 
 function redirectTarget(request: RegistryRequest, response: RegistryResponse): URL | undefined {
@@ -89,9 +94,37 @@ function redirectTarget(request: RegistryRequest, response: RegistryResponse): U
   return target;
 }
 
+type Asked = Omit<NonNullable<Parameters<typeof send>[1]>, 'headers' | 'dispatcher' | 'signal'> & {
+  readonly headers: Readonly<Record<string, string>>;
+};
+
+/** Puts one request on the wire, named and numbered; it follows and repeats nothing. */
+function createAsker(options: TransportOptions): (url: URL, request: Asked) => Promise<RegistryResponse> {
+  // A registry that is entered by tokens of an identity is Azure's.
+  const service = options.fetchToken === undefined ? 'other' : 'azure';
+  const named = options.userAgent === undefined ? {} : { 'user-agent': options.userAgent };
+  const dispatcher = options.dispatcher === undefined ? {} : { dispatcher: options.dispatcher };
+  return async (url, request) => {
+    const sent = { ...ownHeaders(service), ...named };
+    try {
+      const wanted = {
+        ...request,
+        headers: { ...sent, ...request.headers },
+        signal: options.signal,
+        ...dispatcher,
+      };
+      const { statusCode, headers, body } = await send(url, wanted);
+      return { status: statusCode, headers, body, url, sent };
+    } catch (error) {
+      throw withSentId(error, sent);
+    }
+  };
+}
+
 /** A transport without state but for the tokens it has been given. */
 export function createTransport(options: TransportOptions): Transport {
   const origin = new URL(options.registryUrl);
+  const ask = createAsker(options);
 
   /** One request on the wire; credentials go to the registry's own origin alone. */
   const exchange = async (
@@ -100,21 +133,14 @@ export function createTransport(options: TransportOptions): Transport {
     authorization: string | undefined,
   ): Promise<RegistryResponse> => {
     const mayKnow = url.origin === origin.origin && authorization !== undefined;
-    const response = await send(url, {
+    return ask(url, {
       method: request.method,
-      headers: {
-        'user-agent': options.userAgent,
-        ...request.headers,
-        ...(mayKnow ? { authorization } : {}),
-      },
+      headers: { ...request.headers, ...(mayKnow ? { authorization } : {}) },
       // undici takes any async iterable; its types name streams alone.
       body: (request.body?.() ?? null) as Readable | Uint8Array | null,
-      signal: options.signal,
       headersTimeout: request.timeoutMs ?? defaultTimeoutMs,
       bodyTimeout: defaultTimeoutMs,
-      ...(options.dispatcher === undefined ? {} : { dispatcher: options.dispatcher }),
     });
-    return { status: response.statusCode, headers: response.headers, body: response.body, url };
   };
 
   const follow = async (request: RegistryRequest, authorization?: string): Promise<RegistryResponse> => {
@@ -129,13 +155,10 @@ export function createTransport(options: TransportOptions): Transport {
   };
 
   const fetchToken = async (url: URL, authorization: string | undefined): Promise<unknown> => {
-    const response = await send(url, {
-      headers: { 'user-agent': options.userAgent, ...(authorization === undefined ? {} : { authorization }) },
-      signal: options.signal,
+    const answer = await ask(url, {
+      headers: authorization === undefined ? {} : { authorization },
       headersTimeout: defaultTimeoutMs,
-      ...(options.dispatcher === undefined ? {} : { dispatcher: options.dispatcher }),
     });
-    const answer = { status: response.statusCode, headers: response.headers, body: response.body, url };
     if (answer.status !== 200) throw await refusal(answer);
     return JSON.parse((await readAll(answer.body, largestDocument)).toString('utf8'));
   };

@@ -41,7 +41,6 @@ export function clientFor(
   return createRegistryClient({
     ...access,
     signal: run.signal,
-    userAgent: 'model-delivery/BuildModelImage',
     onRetry: (reason, delayMs) =>
       run.host.log.info(`Registry: ${reason}; next attempt in ${formatSeconds(delayMs / 1000)}`),
     ...(pushTo === undefined ? {} : { pushTo }),

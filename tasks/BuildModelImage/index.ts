@@ -1,4 +1,4 @@
 import { runTask } from '../../src/host/azure.ts';
 import { buildModelImage } from './run.ts';
 
-void runTask(buildModelImage);
+void runTask('BuildModelImage', buildModelImage);

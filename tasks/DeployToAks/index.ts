@@ -1,4 +1,4 @@
 import { runTask } from '../../src/host/azure.ts';
 import { deployToAks } from './run.ts';
 
-void runTask(deployToAks);
+void runTask('DeployToAks', deployToAks);

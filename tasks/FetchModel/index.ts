@@ -1,4 +1,4 @@
 import { runTask } from '../../src/host/azure.ts';
 import { run } from './run.ts';
 
-void runTask(run);
+void runTask('FetchModel', run);

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { parse, stringify } from 'yaml';
+import { explain } from '../../src/errors.ts';
 import type { ServiceConnection } from '../../src/host/host.ts';
 import type { KubeObject } from '../../src/kube/objects.ts';
 import { type Run, soon } from '../support/deployment.ts';
@@ -107,6 +108,15 @@ describe("DeployToAks's way into the cluster", function () {
     assert.match(run.error?.message ?? '', /may not (patch|create) deployments in namespace/);
     const service = { apiVersion: 'v1', kind: 'Service', namespace: at.namespace.name, name: 'denied' };
     assert.equal(await at.namespace.client.get(service, soon()), undefined);
+  });
+
+  it('tells, of a refused request, the audit id that the API server took over from the request', async () => {
+    const wrong = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'Not_A_Name' } };
+    const metadata = { ...wrong.metadata, namespace: at.namespace.name };
+    await assert.rejects(at.namespace.client.create({ ...wrong, metadata }, soon()), (error) => {
+      assert.match(explain(error), /^Cause: HTTP 422, audit-id [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/m);
+      return true;
+    });
   });
 
   it('by a service account without the right to watch is told all that is missing before anything changes', async () => {

@@ -8,6 +8,7 @@ import { azureConnection } from '../../src/azure/connection.ts';
 import { createCredential } from '../../src/azure/credential.ts';
 import { scopeFor } from '../../src/azure/signIn.ts';
 import {
+  assertIdsShown,
   azureServiceConnection,
   failureText,
   jobHost,
@@ -110,7 +111,12 @@ describe('signing in to Azure', () => {
     });
     assert.equal(code, 'IDENTITY_APP_UNKNOWN');
     assert.match(text, /AADSTS700016/);
-    assert.match(text, /correlation id [0-9a-f-]{36}/);
+    const last = local.entra.exchanges.at(-1);
+    assert.match(last?.sent ?? '', /^[0-9a-f-]{36}$/);
+    assert.ok(
+      text.includes(`correlation id ${last?.sent}, trace id ${last?.answered['x-ms-request-id']}`),
+      text,
+    );
   });
 
   it('explains a wrong and an expired secret, and never shows them', async () => {
@@ -193,6 +199,7 @@ describe('signing in to Azure', () => {
     const unknown = await failureText(stranger.identity.getToken(storage));
     assert.equal(unknown.code, 'IDENTITY_OIDC_REFUSED');
     assert.match(unknown.text, /No service connection found/);
+    assertIdsShown(unknown.text, local.devops.exchanges.at(-1));
     const { identity } = signedIn(local, connection, 'token-of-another-job');
     const wrongToken = await failureText(identity.getToken(storage));
     assert.equal(wrongToken.code, 'IDENTITY_OIDC_REFUSED');

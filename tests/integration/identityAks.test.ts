@@ -8,7 +8,13 @@ import { azureConnection } from '../../src/azure/connection.ts';
 import { createCredential } from '../../src/azure/credential.ts';
 import { createSend } from '../../src/azure/http.ts';
 import { createWire } from '../../src/kube/wire.ts';
-import { azureServiceConnection, failureText, jobHost, networkOf } from '../support/identity.ts';
+import {
+  assertIdsShown,
+  azureServiceConnection,
+  failureText,
+  jobHost,
+  networkOf,
+} from '../support/identity.ts';
 
 const subscriptionId = '00000000-0000-4000-8000-0000000000aa';
 
@@ -153,7 +159,7 @@ describe('entering an AKS cluster', () => {
     const user = await failureText(access());
     assert.equal(user.code, 'AKS_ROLE_MISSING');
     assert.match(user.text, /Azure Kubernetes Service Cluster User Role/);
-    assert.match(user.text, /correlation id/);
+    assertIdsShown(user.text, arm.exchanges.at(-1));
     assert.match((await failureText(access({ admin: true }))).text, /Cluster Admin Role/);
   });
 

@@ -19,7 +19,13 @@ import { createRegistryClient, type RegistryClient } from '../../src/oci/client.
 import { digestOf } from '../../src/oci/documents.ts';
 import { mediaTypes } from '../../src/oci/types.ts';
 import { withFolder } from '../support/folder.ts';
-import { azureServiceConnection, failureText, jobHost, networkOf } from '../support/identity.ts';
+import {
+  assertIdsShown,
+  azureServiceConnection,
+  failureText,
+  jobHost,
+  networkOf,
+} from '../support/identity.ts';
 import { withOwnServices } from '../support/ownServices.ts';
 import { services } from '../support/services.ts';
 
@@ -166,7 +172,9 @@ describe('signing in to an Azure container registry', function () {
     withAcr(async ({ ask, acr }) => {
       acr.settings.acceptsOwnAudience = false;
       acr.settings.acceptsResourceManager = false;
-      assert.equal((await failureText(ask('POST', uploads, push))).code, 'REGISTRY_SIGN_IN_REFUSED');
+      const refused = await failureText(ask('POST', uploads, push));
+      assert.equal(refused.code, 'REGISTRY_SIGN_IN_REFUSED');
+      assertIdsShown(refused.text, acr.exchanges.at(-1));
       acr.settings.admitsNetwork = false;
       assert.equal((await failureText(ask('POST', uploads, push))).code, 'REGISTRY_FIREWALL');
     }));

@@ -1,4 +1,6 @@
+import assert from 'node:assert/strict';
 import type { LocalIdentity } from '../../local/identity/index.ts';
+import type { Exchange } from '../../local/identity/server.ts';
 import { azureConnection } from '../../src/azure/connection.ts';
 import { createCredential } from '../../src/azure/credential.ts';
 import type { Identity, Network } from '../../src/azure/signIn.ts';
@@ -84,4 +86,18 @@ export async function failureText(work: Promise<unknown>): Promise<{ code: strin
     return { code: error.code, text: explain(error) };
   }
   throw new Error('it did not fail');
+}
+
+/** The error shows the id that the service received, and each that the service gave. */
+export function assertIdsShown(text: string, exchange: Exchange | undefined): void {
+  assert.ok(
+    exchange?.sent !== undefined && exchange.status >= 400,
+    'the last request was numbered and refused',
+  );
+  const { sent, answered, userAgent = '' } = exchange;
+  assert.match(userAgent, /^model-delivery/);
+  const ids = Object.entries(answered).filter(([name]) => /request-id$|e2eid$/.test(name));
+  assert.ok(ids.length > 0);
+  for (const shown of [sent, ...ids.map(([name, id]) => `${name} ${id}`)])
+    assert.ok(text.includes(shown), text);
 }

@@ -119,6 +119,8 @@ export async function runBehindProxy(run: PipelineRun, cloud: Cloud): Promise<Pi
     environment: {
       ...environment,
       ...{ KEPT: join(folder, 'kept'), HOME: join(folder, 'home'), TMPDIR: join(folder, 'tmp') },
+      // The agent's own setting goes before what the machine's environment says.
+      ...{ HTTP_PROXY: 'http://127.0.0.1:9', HTTPS_PROXY: 'http://127.0.0.1:9' },
       // The metadata service of the machine; only an agent of this scheme has one.
       ...(scheme === 'managedIdentity' ? { AZURE_POD_IDENTITY_AUTHORITY_HOST: local.managed.url } : {}),
     },

@@ -33,7 +33,6 @@ function textOf({ url, headers }: DirectRequest): { origin: URL; text: string } 
   const given = {
     host: origin.host,
     'accept-encoding': 'identity',
-    'user-agent': 'model-delivery',
     ...headers,
   };
   const lines = Object.entries(given).map(([name, value]) => `${name}: ${value}`);

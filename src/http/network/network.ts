@@ -21,12 +21,14 @@ export interface Network {
   readonly proxyFor: ChooseProxy;
   /** Empty where Node's own choice is right. */
   readonly trust: Trust;
+  /** How the task names itself in every request. */
+  readonly userAgent?: string;
   /** Failures of proxies and certificates, newest last; the reader of an error that hides them is told of them. */
   readonly failures: (Error | Untrusted)[];
 }
 
 /** A network by its settings. */
-export function createNetwork(settings: Pick<Network, 'proxyFor' | 'trust'>): Network {
+export function createNetwork(settings: Omit<Network, 'failures'>): Network {
   return { ...settings, failures: [] };
 }
 

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { IssuedToken } from '../../azure/signIn.ts';
+import { ownHeaders } from '../../http/ownRequest.ts';
 import type { DirectRead, PinnedFile, ReadOptions } from '../store.ts';
 import type { AzureBlobCredential } from './location.ts';
 
@@ -46,6 +47,7 @@ export function createDirectRequests(credential: AzureBlobCredential) {
     const etag = quoted(file.etag);
     const partly = part.length < file.size;
     const headers = {
+      ...ownHeaders('azure'),
       'if-match': etag,
       'x-ms-date': new Date().toUTCString(),
       'x-ms-version': serviceVersion,

@@ -1,5 +1,6 @@
 import { RestError } from '@azure/storage-blob';
 import { DeliveryError } from '../../errors.ts';
+import { correlation } from '../../http/ownRequest.ts';
 import { isTemporaryStatus, parseRetryAfter } from '../../http/retry.ts';
 import { StoreBusyError } from '../store.ts';
 import { isNetworkError, unreachable } from '../storeFailure.ts';
@@ -19,12 +20,12 @@ function detailOf(error: RestError): string {
   return typeof detail === 'string' ? ` ${detail}` : '';
 }
 
-/** The service's sentence, without the request id and time that follow it. */
+/** The service's sentence and the request's ids, without the time that follows it. */
 function serviceSentence(error: RestError): Error {
   const sentence = `${error.message.split(/\r?\n/)[0] ?? ''}${detailOf(error)}`;
-  return new Error(
-    `${sentence} (HTTP ${error.statusCode}${error.code === undefined ? '' : `, ${error.code}`})`,
-  );
+  const ids = correlation(error.request?.headers.toJSON() ?? {}, error.response?.headers.toJSON());
+  const told = [`HTTP ${error.statusCode}`, error.code ?? '', ids].filter((part) => part !== '');
+  return new Error(`${sentence} (${told.join(', ')})`);
 }
 
 function busy(error: RestError, location: AzureBlobLocation): DeliveryError {

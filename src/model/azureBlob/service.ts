@@ -9,6 +9,7 @@ import {
   StorageSharedKeyCredential,
 } from '@azure/storage-blob';
 import { installedNetwork } from '../../http/network/network.ts';
+import { userAgent } from '../../http/ownRequest.ts';
 import type { AzureBlobLocation } from './location.ts';
 
 type Credential = Parameters<typeof newPipeline>[0];
@@ -34,7 +35,7 @@ export function pipelineOf(credential: Credential, options: StoragePipelineOptio
 export function serviceClient(location: AzureBlobLocation, maxTries: number): BlobServiceClient {
   const { credential, endpoint } = location;
   const retryOptions = { maxTries, retryDelayInMs: 500, maxRetryDelayInMs: 8000 };
-  const options = { retryOptions, userAgentOptions: { userAgentPrefix: 'model-delivery' } };
+  const options = { retryOptions, userAgentOptions: { userAgentPrefix: userAgent() } };
   switch (credential.kind) {
     case 'accountKey': {
       const key = new StorageSharedKeyCredential(credential.account, credential.key);

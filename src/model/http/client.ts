@@ -1,5 +1,6 @@
 import { type Dispatcher, request as send } from 'undici';
 import { DeliveryError } from '../../errors.ts';
+import { answerText, type HeaderFields, ownHeaders } from '../../http/ownRequest.ts';
 import { isTemporaryStatus, parseRetryAfter } from '../../http/retry.ts';
 import { StoreBusyError } from '../store.ts';
 import { isNetworkError, unreachable } from '../storeFailure.ts';
@@ -10,6 +11,8 @@ export interface HttpAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: Dispatcher.ResponseData['body'];
+  /** The request's own headers. */
+  readonly sent: HeaderFields;
 }
 
 /** Reads from web servers: redirects followed, refusals explained. */
@@ -62,7 +65,7 @@ export function requireNoDowngrade(from: URL, to: URL): void {
 
 function refusal(status: number, answer: HttpAnswer, url: URL, hasCredentials: boolean): DeliveryError {
   const where = publicUrl(url.href);
-  const cause = new Error(`HTTP ${status}`);
+  const cause = new Error(answerText(status, answer.sent, answer.headers));
   if (status === 401 || status === 403 || status === 407) {
     return new DeliveryError({
       code: 'STORAGE_FORBIDDEN',
@@ -107,16 +110,16 @@ export function createHttpClient({ url: home, credentials }: HttpLocation): Http
     headers: Record<string, string>,
     signal: AbortSignal,
   ): Promise<HttpAnswer> => {
-    const own = authorizationFor(url);
+    const sent = ownHeaders('other');
     try {
       const answer = await send(url, {
         // Lengths and ranges are those of the file itself.
-        headers: { 'accept-encoding': 'identity', 'user-agent': 'model-delivery', ...headers, ...own },
+        headers: { 'accept-encoding': 'identity', ...sent, ...headers, ...authorizationFor(url) },
         signal,
         headersTimeout: 60_000,
         bodyTimeout: 60_000,
       });
-      return { status: answer.statusCode, headers: answer.headers, body: answer.body };
+      return { status: answer.statusCode, headers: answer.headers, body: answer.body, sent };
     } catch (error) {
       signal.throwIfAborted();
       throw isNetworkError(error) ? unreachable(error, url.origin, 'url') : error;

@@ -179,7 +179,7 @@ async function readFile({ location, access }: Repository, file: PinnedFile, opti
  */
 export function openOciStore(
   location: OciLocation,
-  options: { readonly signal: AbortSignal; readonly userAgent: string },
+  options: { readonly signal: AbortSignal; readonly userAgent?: string },
 ): ModelStore {
   const { registryUrl, credentials, fetchToken } = location;
   const signIn = { ...(credentials && { credentials }), ...(fetchToken && { fetchToken }) };

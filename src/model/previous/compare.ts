@@ -59,8 +59,7 @@ function fromRun(earlier: Earlier, run: LastRun | undefined): Comparison {
 }
 
 function reasonOf(error: unknown): string {
-  const status = error instanceof Error && 'statusCode' in error ? ` (HTTP ${String(error.statusCode)})` : '';
-  return `${error instanceof Error ? error.message : String(error)}${status}`;
+  return error instanceof Error ? error.message : String(error);
 }
 
 async function lastRun(earlier: Earlier, limitMs: number): Promise<Comparison> {

@@ -1,6 +1,8 @@
 import type { BuildApi } from 'azure-devops-node-api/BuildApi.js';
 import type { Attachment } from 'azure-devops-node-api/interfaces/BuildInterfaces.js';
+import { userAgent } from '../../http/ownRequest.ts';
 import { type ModelLock, parseLock } from '../lock.ts';
+import { type DevOpsNetwork, devOpsNetwork } from './network.ts';
 
 /** Type of the attachment that carries a run's lock. */
 export const lockAttachment = 'model-delivery.model';
@@ -29,12 +31,12 @@ const mostAttachments = 20;
 const largestLock = 16 * 1024 * 1024;
 const secondsForOneRequest = 8;
 
-async function open({ collection, accessToken }: PipelineBranch): Promise<BuildApi> {
+async function open({ collection, accessToken }: PipelineBranch, network: DevOpsNetwork): Promise<BuildApi> {
   const { BuildApi: Client } = await import('azure-devops-node-api/BuildApi.js');
   const { BearerCredentialHandler } = await import('azure-devops-node-api/handlers/bearertoken.js');
   const options = { allowRetries: false, socketTimeout: secondsForOneRequest * 1000 };
-  const handlers = [new BearerCredentialHandler(accessToken, false)];
-  return new Client(collection, handlers, options, 'model-delivery');
+  const handlers = [new BearerCredentialHandler(accessToken, false), network];
+  return new Client(collection, handlers, options, userAgent());
 }
 
 async function contentOf(stream: NodeJS.ReadableStream): Promise<string> {
@@ -76,11 +78,19 @@ async function lockIn(
 
 /**
  * The last run of the pipeline and branch that succeeded, undefined where there is none. Throws what the service
- * or the network said. https://learn.microsoft.com/rest/api/azure/devops/build/builds/list and
+ * or the network said, with the request's ids. https://learn.microsoft.com/rest/api/azure/devops/build/builds/list and
  * https://learn.microsoft.com/rest/api/azure/devops/build/attachments
  */
 export async function readLastRun(place: PipelineBranch): Promise<LastRun | undefined> {
-  const api = await open(place);
+  const network = devOpsNetwork(place.collection);
+  try {
+    return await lastRunOf(await open(place, network), place);
+  } catch (error) {
+    throw network.explained(error);
+  }
+}
+
+async function lastRunOf(api: BuildApi, place: PipelineBranch): Promise<LastRun | undefined> {
   const { project, definition, branch } = place;
   const none = undefined;
   const filter = [none, none, none, none, none, none, completed, succeeded] as const;

@@ -3,6 +3,7 @@ import { createDirectClient } from '../../http/direct/client.ts';
 import { UnsuitableAnswer } from '../../http/direct/connection.ts';
 import type { AnswerHead } from '../../http/direct/head.ts';
 import { installedNetwork } from '../../http/network/network.ts';
+import { answerText, type HeaderFields, withOwnHeaders } from '../../http/ownRequest.ts';
 import { isTemporaryStatus, parseRetryAfter } from '../../http/retry.ts';
 import {
   type DirectRead,
@@ -50,18 +51,18 @@ function isAsked(
   return covers && length === part.length && headers.get('etag') === etag;
 }
 
-function busy({ status, headers }: AnswerHead, url: string): StoreBusyError {
+function busy({ status, headers }: AnswerHead, url: string, sent: HeaderFields): StoreBusyError {
   const details = {
     message: `The model storage ${new URL(url).origin} is overloaded or failing.`,
     remedy: "Run again later; the storage's metrics show whether it is throttled.",
-    cause: new Error(`HTTP ${status}`),
+    cause: new Error(answerText(status, sent, Object.fromEntries(headers))),
   };
   return new StoreBusyError(details, parseRetryAfter(headers.get('retry-after')));
 }
 
 /** The error of an answer that another attempt may not meet; undefined where the store has to be asked. */
-function refusal(error: UnsuitableAnswer, { url }: DirectRead): StoreBusyError | undefined {
-  return error.head !== undefined && isTemporaryStatus(error.head.status) ? busy(error.head, url) : undefined;
+function refusal({ head }: UnsuitableAnswer, { url, headers }: DirectRead): StoreBusyError | undefined {
+  return head !== undefined && isTemporaryStatus(head.status) ? busy(head, url, headers) : undefined;
 }
 
 /** What `take` throws passes unchanged; all else is the connection's. */
@@ -78,7 +79,8 @@ export function openLane(store: ModelStore, stallMs: number): DirectLane {
   let suits = store.direct !== undefined;
   return {
     async read(file, part, take) {
-      const request = suits ? await store.direct?.(file, part) : undefined;
+      const given = suits ? await store.direct?.(file, part) : undefined;
+      const request = given && { ...given, headers: withOwnHeaders(given.headers) };
       // Through a proxy's tunnel nothing is gained by reading past the store's client.
       if (request === undefined || network?.proxyFor(new URL(request.url)) !== undefined) return false;
       const wants = (head: AnswerHead, length: number) => isAsked(head, length, file, part, request.etag);
