@@ -59,6 +59,8 @@ const remedies: Readonly<Record<RolloutProblem['kind'], string>> = {
 
 const logLineCount = 20;
 const eventCount = 8;
+/** What the evidence may take: a node that is gone never gives its log, and users wait for the former state. */
+const evidenceMs = 10_000;
 
 function eventText(event: KubeObject): { at: string; text: string } {
   const time = event['lastTimestamp'] ?? event['eventTime'] ?? event.metadata.creationTimestamp;
@@ -109,6 +111,7 @@ export async function diagnose(
   problem: RolloutProblem,
   signal: AbortSignal,
 ): Promise<Diagnosis> {
+  const patience = AbortSignal.any([signal, AbortSignal.timeout(evidenceMs)]);
   const subject = describe(refOf(workload));
   const error = new DeliveryError({
     code: codes[problem.kind],
@@ -117,13 +120,13 @@ export async function diagnose(
     remedy: remedies[problem.kind],
   });
   if (problem.pod === undefined)
-    return { error, events: await eventsOf(client, refOf(workload), signal), logLines: [] };
+    return { error, events: await eventsOf(client, refOf(workload), patience), logLines: [] };
   const pod = refOf({ ...(problem.pod as KubeObject), apiVersion: 'v1', kind: 'Pod' });
   const spec = isRecord(problem.pod.spec) ? problem.pod.spec : undefined;
   const container = problem.container ?? containersOf(spec).at(-1)?.name ?? '';
   const [events, logLines] = await Promise.all([
-    eventsOf(client, pod, signal),
-    hasLog(problem) ? logOf(client, pod, container, signal) : [],
+    eventsOf(client, pod, patience),
+    hasLog(problem) ? logOf(client, pod, container, patience) : [],
   ]);
   return { error, events, logLines };
 }

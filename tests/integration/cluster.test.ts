@@ -16,6 +16,7 @@ import { startDaemon, stopDaemon } from '../../local/lib/daemon.ts';
 import { freePort } from '../../local/lib/ports.ts';
 import { ensureSystemPackages } from '../../local/services/packages.ts';
 import { registryBinary } from '../../local/toolchain/registry.ts';
+import { clusterProcesses, killOfCluster } from '../support/clusterProcesses.ts';
 import { registryConnection, runDeploy } from '../support/deployment.ts';
 
 const execute = promisify(execFile);
@@ -127,29 +128,6 @@ async function read(api: ClusterApi, path: string): Promise<ClusterObject> {
   return JSON.parse((await api(path)).body) as ClusterObject;
 }
 
-/** Processes whose command line names the cluster of the context: those of the node, and its controller. */
-async function processes(context: LocalContext, word = ''): Promise<number[]> {
-  const marks = [clusterLayout(context).name, context.stateFolder];
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const matches = pids.map(async (pid) => {
-    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-    return marks.some((mark) => command.includes(mark)) && command.includes(word) ? [Number(pid)] : [];
-  });
-  return (await Promise.all(matches)).flat();
-}
-
-async function kill(context: LocalContext, ...words: readonly string[]): Promise<void> {
-  const pids = (await Promise.all(words.map((word) => processes(context, word)))).flat();
-  assert.ok(pids.length >= words.length, `there are processes to kill for ${words.join(', ')}`);
-  for (const pid of pids) {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // It ended together with one that was killed before it.
-    }
-  }
-}
-
 describe('the local cluster', function () {
   // The first run of a user builds Kubernetes.
   this.timeout(20 * 60_000);
@@ -218,9 +196,9 @@ describe('the local cluster', function () {
   });
 
   it('leaves a running cluster as it is when it is started again', async () => {
-    const before = await processes(context);
+    const before = await clusterProcesses(context);
     await start();
-    assert.deepEqual(await processes(context), before);
+    assert.deepEqual(await clusterProcesses(context), before);
   });
 
   it('is deployed to while its API server is killed and comes back in the middle of a rollout', async () => {
@@ -241,7 +219,7 @@ describe('the local cluster', function () {
       const { status } = await api('/apis/apps/v1/namespaces/default/deployments/released');
       return status === 200 ? true : undefined;
     });
-    await kill(context, 'kube-apiserver');
+    await killOfCluster(context, 'kube-apiserver');
     await start();
     const { error, log } = await run;
     assert.equal(error, undefined, `${error?.message}\n${log}`);
@@ -249,14 +227,14 @@ describe('the local cluster', function () {
   });
 
   it('serves again after the API server, the kubelet and containerd were killed', async () => {
-    await kill(context, 'kube-apiserver', 'kubelet', 'containerd.toml');
+    await killOfCluster(context, 'kube-apiserver', 'kubelet', 'containerd.toml');
     await start();
     await replicas(2);
     await serving(url);
   });
 
   it('serves again after every process of it was killed', async () => {
-    await kill(context, 'kubernetes', 'load-balancer', 'containerd-shim');
+    await killOfCluster(context, 'kubernetes', 'load-balancer', 'containerd-shim');
     await start();
     await serving(url);
     await replicas(2);
@@ -270,12 +248,12 @@ describe('the local cluster', function () {
   });
 
   it('replaces the processes whose records were deleted while they ran', async () => {
-    const before = await processes(context, 'kubernetes');
+    const before = await clusterProcesses(context, 'kubernetes');
     for (const record of ['daemons/kubernetes.json', 'daemons/load-balancer.json', 'network.json']) {
       await rm(join(context.stateFolder, record));
     }
     await start();
-    const after = await processes(context, 'kubernetes');
+    const after = await clusterProcesses(context, 'kubernetes');
     assert.equal(after.length, before.length);
     assert.deepEqual(
       after.filter((pid) => before.includes(pid)),
@@ -296,7 +274,7 @@ describe('the local cluster', function () {
     const { name, hostLink } = clusterLayout(context);
     await stopDaemon(context, 'test-registry');
     await stopCluster(context);
-    assert.deepEqual(await processes(context), []);
+    assert.deepEqual(await clusterProcesses(context), []);
     assert.ok(!(await output('ip', 'netns')).includes(name));
     assert.ok(!(await output('ip', 'link')).includes(hostLink));
     assert.ok(!(await output('ip', 'route', 'show', 'table', 'all')).includes(network.hostAddress));

@@ -19,6 +19,8 @@ function pass(access: ClusterAccess, incoming: IncomingMessage, answer: ServerRe
   const outgoing = forward(new URL(url, server), { method, headers, ca, cert, key }, (response) => {
     answer.writeHead(response.statusCode ?? 502, response.headers);
     response.pipe(answer);
+    // Who asks learns that the server is gone, as without the relay.
+    response.on('close', () => response.complete || answer.destroy());
   });
   outgoing.on('error', () => answer.destroy());
   answer.on('close', () => outgoing.destroy());

@@ -32,11 +32,18 @@ export interface Releases {
   find(apiVersion: string, kind: string, name?: string): Promise<KubeObject | undefined>;
 }
 
-/** Registers, in the describe around it, what makes a repository with images and a namespace, and removes it. */
+/** What a suite of releases runs on. */
+export type ReleaseServices = Pick<Releases, 'registry' | 'cluster'>;
+
+/**
+ * Registers, in the describe around it, what makes a repository with images and a namespace, and removes it. On the
+ * tests' shared services, where the suite starts none of its own.
+ */
 export function releases(
   name: string,
   images: readonly WebImage[],
   own: Readonly<Record<string, string>> = {},
+  start: () => Promise<ReleaseServices> = () => services('cluster', 'registry'),
 ): Releases {
   const repository = `deploy/${name}-${randomBytes(3).toString('hex')}`;
   const connection = (): ServiceConnection => registryConnection(suite.registry);
@@ -48,7 +55,7 @@ export function releases(
 
   before(async function () {
     this.timeout(900_000);
-    const { registry, cluster } = await services('cluster', 'registry');
+    const { registry, cluster } = await start();
     const digests = await pushWebImages(registry, repository, images);
     made = { registry, cluster, digests, namespace: await testNamespace(cluster) };
   });

@@ -192,6 +192,11 @@ describe('What people read of a rollout', () => {
     assert.match(problem.message, /within 60 s: web-2-x is running, not ready yet/);
   });
 
+  it('names the node that gives no sign of a pod', () => {
+    const problem = deadlineProblem(view({}, pod('2', { phase: 'Pending' })), 60);
+    assert.match(problem.message, /web-2-x is not taken up yet by node 'n1'/);
+  });
+
   it('is nothing for a pod that is ready', () => {
     const ready = pod('2', { conditions: [{ type: 'Ready', status: 'True' }] }) as Pod;
     assert.equal(waitingFor(ready), undefined);
