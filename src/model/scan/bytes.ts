@@ -8,6 +8,8 @@ export interface ByteReader {
   line(longest: number): Promise<Buffer>;
   /** Where the next byte is. */
   readonly position: number;
+  /** Goes back to an earlier place, as far as its bytes are still held. */
+  back(position: number): void;
   /** Whatever is buffered or comes next; undefined at the end. */
   rest(): Promise<Buffer | undefined>;
 }
@@ -66,6 +68,9 @@ export function byteReader(pieces: AsyncIterable<Uint8Array>, deadline: number):
         if (end >= 0 && end - offset <= longest) return consume(end - offset + 1).subarray(0, -1);
         if (buffer.length - offset > longest || !(await more())) throw new EndOfBytes('a line does not end');
       }
+    },
+    back(position) {
+      offset = Math.min(offset, Math.max(0, position - passed));
     },
     async rest() {
       if (offset === buffer.length && !(await more())) return undefined;

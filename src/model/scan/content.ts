@@ -24,9 +24,12 @@ export interface ContentContext {
 /** Names under which pickles travel; without their magic bytes only these are taken for pickles. */
 export const pickleName = /\.(pkl|pickle|p|joblib|pt|pth|ckpt|dill)$/i;
 
-/** True for the first bytes of a pickle of protocol 2 or later: PROTO and its number. */
+/** Names under which pickles may travel, beside much that is none: these are followed, and searched only if they begin as one. */
+export const perhapsPickleName = /\.(bin|dat|data|model|sav|weights|npy)$|(^|[/ ])[^./]+$/i;
+
+/** True for PROTO and its number, by which pickles begin from protocol 2 on; earlier ones may. */
 export function isPickle(head: Uint8Array): boolean {
-  return head[0] === 0x80 && (head[1] ?? 99) >= 2 && (head[1] ?? 99) <= 5;
+  return head[0] === 0x80 && (head[1] ?? 99) <= 5;
 }
 
 function importFinding(file: string, { module, name }: Import): Finding | undefined {
@@ -61,12 +64,25 @@ async function searched(
   ];
 }
 
+/** Searches bytes that cannot be read as what they are for the imports of dangerous modules. */
+export async function searchBytes(
+  pieces: AsyncIterable<Uint8Array>,
+  { file, deadline }: ContentContext,
+): Promise<Finding[]> {
+  const imports: Import[] = [];
+  await searchImports(byteReader(pieces, deadline), deadline, (imported) => imports.push(imported));
+  return findingsOf(file, imports);
+}
+
 /** What the pickles in a stream import that they should not. */
 export async function inspectPickle(
   pieces: AsyncIterable<Uint8Array>,
   context: ContentContext,
 ): Promise<Finding[]> {
-  const reader = byteReader(pieces, context.deadline);
+  return followed(byteReader(pieces, context.deadline), context);
+}
+
+async function followed(reader: ByteReader, context: ContentContext): Promise<Finding[]> {
   const result = await pickleImports(reader);
   const findings = [
     ...findingsOf(context.file, result.imports),
@@ -85,8 +101,9 @@ export async function inspectNumpy(
     const start = await reader.take(8);
     const width = start.readUInt8(6) >= 2 ? 4 : 2;
     const header = await reader.take((await reader.take(width)).readUIntLE(0, width));
-    if (!/'descr':\s*'[|<>=]?O/.test(header.toString('latin1'))) return [];
-    return findingsOf(context.file, (await pickleImports(reader)).imports);
+    // Fields of a structured type may be objects too.
+    if (!/'descr':.*['"][|<>=]?O\d*['"]/s.test(header.toString('latin1'))) return [];
+    return await followed(reader, context);
   } catch (error) {
     if (error instanceof EndOfBytes) return [];
     throw error;
@@ -94,7 +111,14 @@ export async function inspectNumpy(
 }
 
 /** Keras names each layer's class in JSON, within HDF5 too; a Lambda layer's code runs when the model is loaded. */
-const lambdaLayer = /"class_name":\s*"(Lambda|TFOpLambda)"/;
+const lambdaLayer = /"class_name"\s*:\s*"Lambda"/;
+
+/** JSON may write each letter by its number. RFC 8259, section 7. */
+function plainLetters(json: string): string {
+  return json.replace(/\\u00([0-7][0-9a-f])/gi, (_, code: string) =>
+    String.fromCharCode(Number.parseInt(code, 16)),
+  );
+}
 
 /** Looks for Keras layers that carry code, in pieces of any size. */
 export async function inspectKeras(
@@ -104,15 +128,14 @@ export async function inspectKeras(
   let tail = '';
   for await (const piece of pieces) {
     const text = tail + Buffer.from(piece.buffer, piece.byteOffset, piece.length).toString('latin1');
-    const layer = lambdaLayer.exec(text)?.[1];
-    if (layer === 'Lambda') {
+    if (lambdaLayer.test(plainLetters(text))) {
       const text = 'has a Keras Lambda layer, whose Python code runs when the model is loaded or used';
       return [{ file: context.file, kind: 'dangerous', text }];
     }
     if (performance.now() > context.deadline) {
       return [{ file: context.file, kind: 'unclear', text: 'is too large to be inspected whole in time' }];
     }
-    tail = text.slice(-64);
+    tail = text.slice(-512);
   }
   return [];
 }

@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
-import type { Duplex } from 'node:stream';
-import { createGunzip, createInflate } from 'node:zlib';
-import type { ZipFile } from 'yauzl';
+import type { Duplex, Readable } from 'node:stream';
+import { createGunzip, createInflate, createInflateRaw } from 'node:zlib';
+import type { Entry, ZipFile } from 'yauzl';
 import {
   type ContentContext,
   type Finding,
@@ -10,7 +10,9 @@ import {
   inspectNumpy,
   inspectPickle,
   isPickle,
+  perhapsPickleName,
   pickleName,
+  searchBytes,
 } from './content.ts';
 
 /** Seconds that one file's inspection may take. */
@@ -42,12 +44,39 @@ type Inspection = (pieces: Bytes, context: ContentContext) => Promise<Finding[]>
 function inspectionOf(head: Buffer, file: string): Inspection | undefined {
   if (startsWith(head, '\u0093NUMPY')) return inspectNumpy;
   if (startsWith(head, '\u0089HDF\r\n') || /(^|[/ ])config\.json$/.test(file)) return inspectKeras;
-  return isPickle(head) || pickleName.test(file) ? inspectPickle : undefined;
+  const named = pickleName.test(file) || perhapsPickleName.test(file);
+  return isPickle(head) || named ? inspectPickle : undefined;
 }
 
 async function inspectStream(stream: Bytes, context: ContentContext): Promise<Finding[]> {
   const { head, whole } = await peek(stream);
   return (await inspectionOf(head, context.file)?.(whole, context)) ?? [];
+}
+
+/** One part that cannot be read must not hide the others. */
+async function guarded({ file }: ContentContext, inspect: () => Promise<Finding[]>): Promise<Finding[]> {
+  try {
+    return await inspect();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return [{ file, kind: 'unclear', text: `cannot be inspected: ${reason}` }];
+  }
+}
+
+/** An entry's content. Readers of models do not heed the flag of encryption, so it must not hide an entry. */
+async function entryStream(archive: ZipFile, entry: Entry): Promise<Readable> {
+  if (!entry.isEncrypted()) return archive.openReadStreamPromise(entry);
+  const raw = await archive.openReadStreamPromise(entry, { decodeFileData: false });
+  return entry.compressionMethod === 0 ? raw : raw.pipe(createInflateRaw());
+}
+
+async function inspectEntry(archive: ZipFile, entry: Entry, context: ContentContext): Promise<Finding[]> {
+  const stream = await entryStream(archive, entry);
+  try {
+    return await inspectStream(stream, context);
+  } finally {
+    stream.destroy();
+  }
 }
 
 async function inspectEntries(archive: ZipFile, context: ContentContext): Promise<Finding[]> {
@@ -63,37 +92,61 @@ async function inspectEntries(archive: ZipFile, context: ContentContext): Promis
       });
       break;
     }
-    if (entry.fileName.endsWith('/')) continue;
-    const stream = await archive.openReadStreamPromise(entry);
-    try {
-      const file = `${context.file}: ${entry.fileName}`;
-      findings.push(...(await inspectStream(stream, { ...context, file })));
-    } finally {
-      stream.destroy();
-    }
+    // As bytes: names that lead elsewhere, at which the library would end, are not followed anyway.
+    const name = String(entry.fileName);
+    if (name.endsWith('/')) continue;
+    const own = { ...context, file: `${context.file}: ${name}` };
+    findings.push(...(await guarded(own, () => inspectEntry(archive, entry, own))));
   }
   return findings;
 }
 
-/** PyTorch, NumPy (.npz), Keras and skops files are ZIP archives. */
-async function inspectZip(path: string, context: ContentContext): Promise<Finding[]> {
+/**
+ * PyTorch, NumPy (.npz), Keras and skops files are ZIP archives. One whose directory cannot be read is searched as
+ * it is: a reader that is less strict may find more in it.
+ */
+async function inspectZip(path: string, context: ContentContext, signal: AbortSignal): Promise<Finding[]> {
   const { openPromise } = await import('yauzl');
-  const archive = await openPromise(path, { lazyEntries: true });
-  try {
-    return await inspectEntries(archive, context);
-  } finally {
-    archive.close();
-  }
+  const findings = await guarded(context, async () => {
+    const archive = await openPromise(path, {
+      lazyEntries: true,
+      decodeStrings: false,
+      validateEntrySizes: false,
+    });
+    try {
+      return await inspectEntries(archive, context);
+    } finally {
+      archive.close();
+    }
+  });
+  if (!findings.some(({ file, kind }) => kind === 'unclear' && file === context.file)) return findings;
+  return [...findings, ...(await searchBytes(createReadStream(path, { signal }), context))];
 }
 
-async function headOf(path: string): Promise<Buffer> {
+/** Packed in a way that nothing here unpacks; loading it would. */
+const packed: readonly (readonly [string, string])[] = [
+  ['7z\u00bc\u00af', '7-Zip'],
+  ['BZh', 'bzip2'],
+  ['\u00fd7zXZ', 'xz'],
+  ['\u005d\u0000\u0000', 'LZMA'],
+  ['\u0004\u0022\u004d\u0018', 'LZ4'],
+];
+const archiveName = /\.(zip|npz|keras|pt|pth|skops|mar)$/i;
+
+async function bytesAt(path: string, from: 'start' | 'end', count: number): Promise<Buffer> {
   const handle = await open(path);
   try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(16), 0, 16, 0);
+    const at = from === 'start' ? 0 : Math.max(0, (await handle.stat()).size - count);
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(count), 0, count, at);
     return buffer.subarray(0, bytesRead);
   } finally {
     await handle.close();
   }
+}
+
+/** A ZIP archive is found from its end: other bytes may stand before it. APPNOTE.TXT, section 4.3.16. */
+async function endsAsZip(path: string): Promise<boolean> {
+  return (await bytesAt(path, 'end', 66_000)).includes('PK\u0005\u0006', 0, 'latin1');
 }
 
 /** Decompresses gzip and zlib, by which joblib packs. RFC 1952 and 1950, section 2.2. */
@@ -104,9 +157,19 @@ function unpackerOf(head: Buffer): Duplex | undefined {
 }
 
 async function inspectByKind(path: string, context: ContentContext, signal: AbortSignal): Promise<Finding[]> {
-  const head = await headOf(path);
-  if (startsWith(head, 'PK')) return inspectZip(path, context);
-  const named = /\.(gz|z|pkl|pickle|joblib)$/i.test(context.file);
+  const head = await bytesAt(path, 'start', 16);
+  if (startsWith(head, 'PK')) return inspectZip(path, context, signal);
+  if (archiveName.test(context.file) && (await endsAsZip(path))) {
+    const text = 'is a ZIP archive behind other bytes, which hide from an inspection what some readers load';
+    return [{ file: context.file, kind: 'dangerous', text }];
+  }
+  const packing = packed.find(([magic]) => startsWith(head, magic))?.[1];
+  if (packing !== undefined && (pickleName.test(context.file) || packing === '7-Zip')) {
+    return [
+      { file: context.file, kind: 'unclear', text: `is packed by ${packing}, which is not unpacked here` },
+    ];
+  }
+  const named = /\.(gz|z)$/i.test(context.file) || pickleName.test(context.file);
   const unpacker = named ? unpackerOf(head) : undefined;
   if (unpacker === undefined && inspectionOf(head, context.file) === undefined) return [];
   const stream = createReadStream(path, { highWaterMark: 256 * 1024, signal });

@@ -12,6 +12,7 @@ type Value = string | typeof mark | undefined;
 const mark = Symbol('mark');
 /** Larger stacks and memos than any real model has; an inspection must not be made to fill the memory. */
 const mostValues = 2_000_000;
+const largestKey = 2 ** 27;
 
 /** The stream is no pickle, or not one that can be followed. */
 export class NotFollowed extends Error {}
@@ -25,6 +26,34 @@ export interface Operand {
   readonly imported?: Import;
 }
 
+const computed: Import = { module: '?', name: '?' };
+
+/** A set of small numbers, a bit each: memos of millions of values are common. */
+function keySet(): { readonly size: number; add(key: number): void } {
+  let bits = new Uint8Array(1024);
+  let size = 0;
+  return {
+    get size() {
+      return size;
+    },
+    add(key) {
+      if (!Number.isSafeInteger(key) || key < 0 || key > largestKey) {
+        throw new NotFollowed('its memo has keys that no real model has');
+      }
+      const at = key >> 3;
+      if (at >= bits.length) {
+        const larger = new Uint8Array(Math.max(at + 1, bits.length * 2));
+        larger.set(bits);
+        bits = larger;
+      }
+      const bit = 1 << (key & 7);
+      const byte = bits[at] ?? 0;
+      if ((byte & bit) === 0) size += 1;
+      bits[at] = byte | bit;
+    },
+  };
+}
+
 /** Follows a pickle without doing what it says: only texts and imports are kept. */
 export interface Machine {
   /** Runs one opcode; gives what it imports. */
@@ -35,7 +64,7 @@ export interface Machine {
 export function createMachine(): Machine {
   const stack: Value[] = [];
   const memo = new Map<number, string>();
-  let memoized = 0;
+  const keys = keySet();
 
   const push = (value: Value): undefined => {
     if (stack.length >= mostValues) throw new NotFollowed('its stack is larger than that of any real model');
@@ -51,6 +80,7 @@ export function createMachine(): Machine {
     push(undefined);
   };
   const remember = (key: number): undefined => {
+    keys.add(key);
     const top = stack.at(-1);
     if (typeof top !== 'string') memo.delete(key);
     else if (memo.size < mostValues) memo.set(key, top);
@@ -82,7 +112,8 @@ export function createMachine(): Machine {
     duplicate: () => push(stack.at(-1)),
     get: ({ key }) => push(key === undefined ? undefined : memo.get(key)),
     put: ({ key }) => (key === undefined ? undefined : remember(key)),
-    memoize: () => remember(memoized++),
+    // The number of keys, whatever they are: PUT may have used others.
+    memoize: () => remember(keys.size),
     global: ({ imported }) => {
       push(undefined);
       return imported;
@@ -93,6 +124,11 @@ export function createMachine(): Machine {
       return imported;
     },
     stackGlobal,
+    registered: () => {
+      push(undefined);
+      // By its number in a registry of the process, into which the pickle itself can put it.
+      return computed;
+    },
   };
   return { step: (opcode, operand) => effects[opcode.effect](operand) };
 }

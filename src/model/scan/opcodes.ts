@@ -31,6 +31,7 @@ type Effect =
   | 'global'
   | 'instance'
   | 'stackGlobal'
+  | 'registered'
   | 'stop';
 
 /** One opcode of the pickle machine. */
@@ -48,9 +49,9 @@ export const opcodes: ReadonlyMap<number, Opcode> = new Map([
   ...['N', '}', ']', ')', 0x88, 0x89, 0x8f, 0x97].map((code) => entry(code, 'none', 'push')),
   ...['F', 'I', 'L', 'P'].map((code) => entry(code, 'line', 'push')),
   ...['S', 'V'].map((code) => entry(code, 'line', 'pushText')),
-  ...['K', 0x82].map((code) => entry(code, 'byte', 'push')),
-  ...['M', 0x83].map((code) => entry(code, 'two', 'push')),
-  ...['J', 0x84].map((code) => entry(code, 'four', 'push')),
+  entry('K', 'byte', 'push'),
+  entry('M', 'two', 'push'),
+  entry('J', 'four', 'push'),
   ...['C', 0x8a].map((code) => entry(code, 'length1', 'push')),
   ...['B', 0x8b].map((code) => entry(code, 'length4', 'push')),
   ...[0x8e, 0x96].map((code) => entry(code, 'length8', 'push')),
@@ -77,6 +78,9 @@ export const opcodes: ReadonlyMap<number, Opcode> = new Map([
   entry('c', 'lines', 'global'),
   entry('i', 'lines', 'instance'),
   entry(0x93, 'none', 'stackGlobal'),
+  entry(0x82, 'byte', 'registered'),
+  entry(0x83, 'two', 'registered'),
+  entry(0x84, 'four', 'registered'),
   entry(0x80, 'byte', 'nothing'),
   entry(0x95, 'eight', 'nothing'),
   entry(0x98, 'none', 'nothing'),

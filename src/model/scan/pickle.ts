@@ -29,9 +29,19 @@ async function counted(reader: ByteReader, width: number, wantsText: boolean): P
   return {};
 }
 
+/** Text of protocol 0 as Python reads it: `\\x6fs` and `\\u006fs` are `os`. */
+function unescaped(line: string): string {
+  return line.replace(/\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|([0-7]{1,3}))/gi, (_, ...codes) => {
+    const [byte, short, long, octal] = codes as (string | undefined)[];
+    const code =
+      octal === undefined ? Number.parseInt(byte ?? short ?? long ?? '', 16) : Number.parseInt(octal, 8);
+    return code <= 0x10ffff ? String.fromCodePoint(code) : '?';
+  });
+}
+
 async function lineOperand(reader: ByteReader, { effect }: Opcode): Promise<Operand> {
   const line = (await reader.line(longestLine)).toString('utf8');
-  if (effect === 'pushText') return { text: line.replace(/^(['"])(.*)\1\r?$/s, '$2') };
+  if (effect === 'pushText') return { text: unescaped(line.replace(/^\s*(['"])(.*)\1\s*$/s, '$2')) };
   return effect === 'get' || effect === 'put' ? { key: Number(line) } : {};
 }
 
@@ -72,11 +82,14 @@ async function operandOf(reader: ByteReader, opcode: Opcode): Promise<Operand> {
 interface Course {
   readonly found: Map<string, Import>;
   steps: number;
+  /** Where the present opcode is. */
+  opcode: number;
 }
 
 /** Follows one pickle from its first opcode to its STOP. */
 async function followOne(reader: ByteReader, machine: Machine, course: Course): Promise<void> {
   for (;;) {
+    course.opcode = reader.position;
     const code = (await reader.take(1)).readUInt8();
     const opcode = opcodes.get(code);
     if (opcode === undefined) throw new NotFollowed(`byte ${reader.position - 1} is no opcode`);
@@ -93,7 +106,7 @@ async function followOne(reader: ByteReader, machine: Machine, course: Course): 
  * Never throws for what is in the stream.
  */
 export async function pickleImports(reader: ByteReader): Promise<PickleImports> {
-  const course: Course = { found: new Map(), steps: 0 };
+  const course: Course = { found: new Map(), steps: 0, opcode: 0 };
   let whole = 0;
   let start = 0;
   try {
@@ -106,6 +119,8 @@ export async function pickleImports(reader: ByteReader): Promise<PickleImports> 
     if (!(error instanceof EndOfBytes || error instanceof NotFollowed)) throw error;
     const ended = whole > 0 && error instanceof EndOfBytes && reader.position === start;
     const imports = [...course.found.values()];
+    // What was taken for its argument may be where something else begins.
+    reader.back(course.opcode);
     return ended ? { imports, whole } : { imports, whole, brokenOff: error.message };
   }
 }

@@ -65,10 +65,21 @@ const rules: readonly Rule[] = [
       pip: '*',
       ensurepip: '*',
       venv: '*',
+      test: '*',
+      uuid: '*',
+      _osx_support: '*',
+      _aix_support: '*',
+      _pyrepl: '*',
+      imaplib: ['IMAP4_stream'],
+      pkgutil: ['resolve_name'],
+      cloudpickle: '*',
       idlelib: '*',
       lib2to3: '*',
       marshal: '*',
       types: ['CodeType', 'FunctionType'],
+      copyreg: ['add_extension'],
+      copy_reg: ['add_extension'],
+      'torch.hub': '*',
       'numpy.f2py': '*',
       'numpy.testing._private.utils': '*',
       'torch._dynamo.guards': ['GuardBuilder.get'],
@@ -95,6 +106,13 @@ const rules: readonly Rule[] = [
       cPickle: '*',
       dill: ['loads', 'load', '_dill._create_code'],
       joblib: ['load'],
+      'joblib.numpy_pickle': ['load'],
+      numpy: ['load'],
+      'numpy.lib.npyio': ['load'],
+      pandas: ['read_pickle', 'eval'],
+      'pandas.io.pickle': '*',
+      shelve: '*',
+      torch: ['load'],
       'torch.serialization': ['load'],
       'torch.utils._config_module': ['ConfigModule.load_config'],
       'torch.utils.data.datapipes.utils.decoder': ['basichandlers'],
@@ -106,6 +124,8 @@ const rules: readonly Rule[] = [
       shutil: '*',
       'distutils.file_util': '*',
       io: ['open', 'FileIO', 'open_code'],
+      _io: ['open', 'FileIO', 'open_code'],
+      logging: ['FileHandler'],
     },
   },
   {
@@ -136,18 +156,39 @@ const byModule = new Map<string, { readonly why: string; readonly names: Names }
 /** The module names that a search by signature looks for. */
 export const dangerousModules: readonly string[] = [...byModule.keys()];
 
-/** Why an import is dangerous; undefined when no rule names it or one of the packages that it is in. */
-export function dangerOf(module: string, name: string): Danger | undefined {
+function ruleOf(module: string, name: string): Danger | undefined {
   const exact = byModule.get(module);
+  const first = name.split('.')[0] ?? '';
   if (
     exact !== undefined &&
-    (exact.names === '*' || exact.names.includes(name) || exact.names.includes(name.split('.')[0] ?? ''))
+    (exact.names === '*' || [name, first].some((one) => exact.names.includes(one)))
   ) {
     return { why: exact.why };
   }
   for (let dot = module.lastIndexOf('.'); dot > 0; dot = module.lastIndexOf('.', dot - 1)) {
     const parent = byModule.get(module.slice(0, dot));
     if (parent?.names === '*') return { why: parent.why };
+  }
+  return undefined;
+}
+
+/** Attributes by which everything can be reached from anything. */
+const reaching =
+  /^__(globals|builtins|class|bases?|mro|subclasses|dict|getattribute|import|code|loader|spec)__$/;
+
+/**
+ * Why an import is dangerous; undefined when no rule names it or one of the packages that it is in. From protocol 4 on
+ * a name may be a path through attributes: a module's own imports (`collections` and `_sys.modules`) lead anywhere.
+ */
+export function dangerOf(module: string, name: string): Danger | undefined {
+  const found = ruleOf(module, name);
+  const parts = name.split('.');
+  if (found !== undefined || parts.length === 1) return found;
+  if (parts.some((part) => reaching.test(part)))
+    return { why: 'it reaches code through attributes of others' };
+  for (const [at, part] of parts.slice(0, -1).entries()) {
+    const through = ruleOf(part.replace(/^_+(?=[a-z])/, ''), parts.slice(at + 1).join('.'));
+    if (through !== undefined) return through;
   }
   return undefined;
 }

@@ -32,6 +32,59 @@ const harmless = Buffer.from(
   'latin1',
 );
 
+function short(text: string): string {
+  return `\x8c${String.fromCharCode(text.length)}${text}`;
+}
+
+const call = "S'x'\n\x85R.";
+const system = `${short('os')}${short('system')}\x93${call}`;
+/** Pickles that run os.system, or reach it, in ways by which inspections were deceived. */
+const disguised: Readonly<Record<string, string>> = {
+  'escapes in a text of protocol 0': `V\\u006fs\nVsys\\u0074em\n\x93${call}`,
+  'escapes in a quoted text': `S'\\x6fs'\nS'sys\\164em'\n\x93${call}`,
+  'a memo that two kinds of opcodes fill': `\x80\x04${short('collections')}q\x00${short('OrderedDict')}q\x05${short('os')}\x94${short('system')}\x940000h\x02h\x03\x93${call}`,
+  'large keys of the memo': `\x80\x04${short('os')}r\x10\x27\x00\x00${short('system')}\x9400j\x10\x27\x00\x00h\x01\x93${call}`,
+  INST: "(S'x'\nios\nsystem\n.",
+  OBJ: "(cos\nsystem\nS'x'\no.",
+  'the registry of extensions': "\x80\x02ccopyreg\nadd_extension\n(S'os'\nS'system'\nK\x05tR.",
+  'an import by its number in the registry': `\x80\x02\x82\x05${call}`,
+  'a path through a module that imports it': `\x80\x04${short('torch.serialization')}${short('os.system')}\x93${call}`,
+  'a path through private names': `\x80\x04${short('collections')}${short('_sys.modules.get')}\x93${call}`,
+  'a path through attributes': `\x80\x04${short('collections')}${short('OrderedDict.__init__.__globals__')}\x93${call}`,
+  'bytes after it that are no pickle': `\x80\x04${system.slice(0, -1)}\xff\xff\xff`,
+  'a stream that ends too early': `\x80\x04${system.slice(0, -3)}`,
+  'a frame of a wrong length': `\x80\x05\x95\xff\xff\x00\x00\x00\x00\x00\x00${system}`,
+  'PROTO 0': "\x80\x00cos\nsystem\n(S'x'\ntR.",
+  'another pickle in bytes': `\x80\x04${short('pickle')}${short('loads')}\x93C\x05\x80\x04${short('')}.\x85R.`,
+};
+
+/** One of each module that picklescan 1.0.5 calls dangerous, and some that lead to other pickles. */
+const published = [
+  ...['eval', 'compile', 'getattr', 'apply', 'exec', 'open', 'breakpoint'].flatMap((name) => [
+    ['builtins', name],
+    ['__builtin__', name],
+  ]),
+  ...['_builtin_type', '_make_function', '_function_setstate', 'subimport'].map((name) => [
+    'cloudpickle.cloudpickle',
+    name,
+  ]),
+  ...['attrgetter', 'itemgetter', 'methodcaller'].flatMap((name) => [
+    ['operator', name],
+    ['_operator', name],
+  ]),
+  ...'aiohttp asyncio bdb commands ctypes httplib numpy.f2py nt posix os runpy shutil socket ssl subprocess sys cProfile pdb pickle _pickle pip pty profile pydoc test timeit uuid venv webbrowser _osx_support _aix_support _pyrepl'
+    .split(' ')
+    .map((module) => [module, 'anything']),
+  ...'types.CodeType functools.partial logging.FileHandler _io.FileIO requests.api.get numpy.testing._private.utils.runstring distutils.file_util.write_file doctest.debug_script ensurepip._run_pip imaplib.IMAP4_stream pkgutil.resolve_name torch._inductor.codecache.compile_file torch.jit.unsupported_tensor_ops.execWrapper torch.serialization.load torch.utils.bottleneck.__main__.run_cprofile torch.utils.collect_env.run torch.utils.data.datapipes.utils.decoder.basichandlers urllib.request.urlopen lib2to3.pgen2.grammar.loads idlelib.calltip.get_entity torch.load numpy.load pandas.read_pickle joblib.load'
+    .split(' ')
+    .map((path) => [path.slice(0, path.lastIndexOf('.')), path.slice(path.lastIndexOf('.') + 1)]),
+  ['torch._dynamo.guards', 'GuardBuilder.get'],
+  ['torch.fx.experimental.symbolic_shapes', 'ShapeEnv.evaluate_guards_expression'],
+  ['torch.utils._config_module', 'ConfigModule.load_config'],
+  ['code', 'InteractiveInterpreter.runcode'],
+  ['trace', 'Trace.run'],
+] as const;
+
 async function findings(name: string, content: Uint8Array): Promise<string[]> {
   return withFolder(async (folder) => {
     const file = join(folder, 'content');
@@ -74,6 +127,72 @@ describe('the inspection of model files', () => {
     assert.match(String(await findings('m.pkl', Buffer.from(computed, 'latin1'))), /name is computed/);
   });
 
+  for (const [what, pickle] of Object.entries(disguised)) {
+    it(`finds the command that is disguised by ${what}`, async () => {
+      assert.match(String(await findings('model.pkl', Buffer.from(pickle, 'latin1'))), /^dangerous/);
+    });
+  }
+
+  it('finds whatever the published scanners call dangerous, by each way to import it', async () => {
+    for (const [module, name] of published) {
+      for (const pickle of [
+        `\x80\x02c${module}\n${name}\n.`,
+        `\x80\x04${short(module)}${short(name)}\x93.`,
+      ]) {
+        const found = await findings('model.pkl', Buffer.from(pickle, 'latin1'));
+        assert.match(String(found), /^dangerous/, `${module}.${name}`);
+      }
+    }
+  });
+
+  it('finds protocol 0 under names that often hold other things, which cost nothing', async () => {
+    const plain = Buffer.from("cos\nsystem\n(S'x'\ntR.");
+    for (const name of ['model.bin', 'model.dat', 'pickle', 'a/model.pth']) {
+      assert.match(String(await findings(name, plain)), /^dangerous/, name);
+    }
+    assert.deepEqual(await findings('model.bin', Buffer.concat([randomBytes(9), plain])), []);
+  });
+
+  it('finds it in archives that are made to hide it', async () => {
+    for (const level of [0, 9] as const) {
+      const archive = Buffer.from(
+        zipSync({ '../evil': Buffer.from('x'), 'a/data.pkl': protocol4 }, { level }),
+      );
+      assert.match(String(await findings('model.pt', archive)), /posix\.system/);
+      const flagged = Buffer.from(archive);
+      for (const [signature, flags] of [
+        ['PK\x03\x04', 6],
+        ['PK\x01\x02', 8],
+      ] as const) {
+        for (let at = flagged.indexOf(signature); at >= 0; at = flagged.indexOf(signature, at + 4)) {
+          flagged.writeUInt8(flagged.readUInt8(at + flags) | 1, at + flags);
+        }
+      }
+      assert.match(String(await findings('model.pt', flagged)), /posix\.system/);
+      const behind = Buffer.concat([Buffer.from('other bytes'), archive]);
+      assert.match(String(await findings('model.keras', behind)), /^dangerous/);
+      const named = Buffer.from(archive);
+      named.write('z/none.xyz', named.indexOf('a/data.pkl'));
+      assert.match(String(await findings('model.pt', named)), /posix\.system/);
+    }
+    const endless = zipSync({ 'a/data.pkl': protocol4 }, { level: 0 }).subarray(0, -10);
+    assert.match(String(await findings('model.pt', endless)), /posix\.system/);
+  });
+
+  it('finds it in a legacy PyTorch file, one by tar and one by pickles in a row', async () => {
+    const tar = Buffer.concat([Buffer.from('pickle'.padEnd(512, '\0')), protocol4, Buffer.alloc(1024)]);
+    assert.match(String(await findings('model.pt', tar)), /posix\.system/);
+    const row = Buffer.concat([harmless, harmless, protocol4, randomBytes(1000)]);
+    assert.match(String(await findings('model.pt', row)), /posix\.system/);
+  });
+
+  it('says of packings that it does not unpack that it did not look inside', async () => {
+    for (const magic of ['BZh9', '\xfd7zXZ\0', '\x5d\0\0', '\x04\x22\x4d\x18']) {
+      const content = Buffer.concat([Buffer.from(magic, 'latin1'), randomBytes(100)]);
+      assert.match(String(await findings('model.joblib', content)), /^unclear .* is packed by/);
+    }
+  });
+
   it('finds it under any name when the first bytes are those of a pickle', async () => {
     assert.equal((await findings('weights.bin', protocol4)).length, 1);
   });
@@ -87,10 +206,15 @@ describe('the inspection of model files', () => {
     assert.deepEqual(await findings('model.pt', torch), [
       'dangerous model.pt: archive/data.pkl imports posix.system when it is loaded: it runs commands or code',
     ]);
-    const header = "{'descr': '|O', 'fortran_order': False, 'shape': (1,), }\n";
-    const lead = Buffer.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, header.length, 0]);
-    const numpy = Buffer.concat([lead, Buffer.from(header), protocol4]);
+    const arrayOf = (type: string): Buffer => {
+      const header = `{'descr': ${type}, 'fortran_order': False, 'shape': (1,), }\n`;
+      const lead = Buffer.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, header.length, 0]);
+      return Buffer.concat([lead, Buffer.from(header), protocol4]);
+    };
+    const numpy = arrayOf("'|O'");
     assert.equal((await findings('labels.npy', numpy)).length, 1);
+    assert.equal((await findings('labels.npy', arrayOf("[('a', '<i4'), ('b', '|O')]"))).length, 1);
+    assert.deepEqual(await findings('labels.npy', arrayOf("'<f8'")), []);
     assert.equal((await findings('labels.npz', zipSync({ 'a.npy': numpy }))).length, 1);
     assert.equal((await findings('model.joblib', deflateSync(protocol4))).length, 1);
     assert.equal((await findings('model.pkl.gz', gzipSync(protocol4))).length, 1);
@@ -109,6 +233,8 @@ describe('the inspection of model files', () => {
       Buffer.from(layer),
     ]);
     assert.match(String(await findings('model.h5', hdf5)), /dangerous model\.h5 has a Keras Lambda layer/);
+    const spelled = layer.replace(': "Lambda"', ' : "Lambd\\u0061"');
+    assert.match(String(await findings('config.json', Buffer.from(spelled))), /Lambda layer/);
     assert.match(
       String(await findings('model.keras', zipSync({ 'config.json': Buffer.from(layer) }))),
       /model\.keras: config\.json has a Keras Lambda layer/,
