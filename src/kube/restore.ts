@@ -6,6 +6,7 @@ import { type Change, restorable } from './plan.ts';
 import { removeCreated } from './removal.ts';
 import { watchRollouts } from './rollouts.ts';
 import { putRouteBack } from './routeStatus.ts';
+import { removeStuckPods } from './stuckPods.ts';
 import { rolloutKinds } from './workload.ts';
 
 export interface RestoreOptions {
@@ -27,6 +28,7 @@ async function putBack(change: Change, live: KubeObject, options: RestoreOptions
   const snapshot = restorable(live, change.manifest.object);
   const restored = await options.client.apply(snapshot, { dryRun: false, force: true }, signal);
   options.log.info(`Restored ${describe(refOf(restored))} to its state before this run`);
+  if (restored.kind === 'StatefulSet') await removeStuckPods(restored, { ...options, signal });
   return restored;
 }
 
@@ -35,6 +37,7 @@ async function putBackRoute(change: Change, live: KubeObject, options: RestoreOp
   const signal = AbortSignal.timeout(options.timeoutMs === 0 ? requestsMs : patientMs);
   const restored = await putRouteBack(options.client, snapshot, signal);
   options.log.info(`Restored ${describe(refOf(restored))} to its state before this run`);
+  if (restored.kind === 'StatefulSet') await removeStuckPods(restored, { ...options, signal });
 }
 
 async function areHealthy(workloads: readonly KubeObject[], options: RestoreOptions): Promise<boolean> {

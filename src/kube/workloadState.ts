@@ -18,6 +18,9 @@ export interface WorkloadState {
 /** What a Deployment's controller adds to the labels of each template's pods. */
 export const hashLabel = 'pod-template-hash';
 
+/** The same of a StatefulSet's. */
+export const revisionLabel = 'controller-revision-hash';
+
 const revisionAnnotation = 'deployment.kubernetes.io/revision';
 
 function observed(object: KubeObject, observedGeneration: number | undefined): boolean {
@@ -116,7 +119,7 @@ export function newPods(
   const own = staying.filter((pod) => ownedBy(pod, workload.metadata.uid));
   const [label, wanted] =
     workload.kind === 'StatefulSet'
-      ? ['controller-revision-hash', (workload as StatefulSet).status?.updateRevision]
+      ? [revisionLabel, (workload as StatefulSet).status?.updateRevision]
       : [
           'pod-template-generation',
           workload.metadata.annotations?.['deprecated.daemonset.template.generation'],
