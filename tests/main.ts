@@ -8,6 +8,7 @@ import { startServices } from '../local/services/index.ts';
 import { buildahPackage, ensureSystemPackages, systemPackages } from '../local/services/packages.ts';
 import { buildkitBinary } from '../local/toolchain/buildkit.ts';
 import { kubectlBinary } from '../local/toolchain/kubectl.ts';
+import { mlflowTool } from '../local/toolchain/mlflow.ts';
 import { ensureNode } from '../local/toolchain/node.ts';
 import { versitygwBinary } from '../local/toolchain/versitygw.ts';
 import { kwokBinary } from './support/kwok.ts';
@@ -64,6 +65,7 @@ async function prepare(context: LocalContext): Promise<void> {
   await kustomizeBinary(context);
   for (const program of testPrograms) await testProgram(context, program);
   await modelSigningTool();
+  await mlflowTool(context);
 }
 
 /**

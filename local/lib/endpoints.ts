@@ -14,6 +14,13 @@ export interface S3Endpoint {
   readonly secretAccessKey: string;
 }
 
+export interface MlflowEndpoint {
+  /** For example `http://127.0.0.1:5000`. */
+  readonly url: string;
+  readonly username: string;
+  readonly password: string;
+}
+
 export interface RegistryEndpoint {
   /** With scheme, for example `http://198.18.0.1:5000`. */
   readonly url: string;

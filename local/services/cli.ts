@@ -2,8 +2,8 @@ import { createContext, type LocalContext } from '../lib/context.ts';
 import { type ServicePart, serviceParts, servicesStatus, startServices, stopServices } from './index.ts';
 import { serviceLine } from './parts.ts';
 
-/** What the pipelines need; Docker and BuildKit are for images from a Dockerfile alone, S3 for models that lie there. */
-const otherParts: readonly ServicePart[] = ['docker', 'buildkit', 's3'];
+/** What the pipelines need; Docker and BuildKit are for images from a Dockerfile alone, S3 and MLflow for models that lie there. */
+const otherParts: readonly ServicePart[] = ['docker', 'buildkit', 's3', 'mlflow'];
 const usualParts: readonly ServicePart[] = serviceParts.filter((part) => !otherParts.includes(part));
 const usage = `npm run services -- start [${serviceParts.join('|')} …] | stop | status`;
 

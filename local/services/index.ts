@@ -7,10 +7,12 @@ import { clusterPackages } from '../cluster/packages.ts';
 import type { LocalContext } from '../lib/context.ts';
 import type { ClusterEndpoint, RegistryEndpoint } from '../lib/endpoints.ts';
 import { withLock } from '../toolchain/lock.ts';
+import { mlflowTool } from '../toolchain/mlflow.ts';
 import { registryBinary } from '../toolchain/registry.ts';
 import { versitygwBinary } from '../toolchain/versitygw.ts';
 import { startBuildkit, stopBuildkit } from './buildkit.ts';
 import { startDocker, stopDocker } from './docker.ts';
+import { startMlflow, stopMlflow } from './mlflow.ts';
 import { ensureSystemPackages } from './packages.ts';
 import { type LocalServices, type ServicePart, serviceAddress, serviceLine, serviceParts } from './parts.ts';
 import { startRegistry, stopRegistry } from './registry.ts';
@@ -74,6 +76,9 @@ async function startEach(
   const s3 = wanted.has('s3')
     ? timed(context, 's3', async () => startS3(context, await versitygwBinary(context)))
     : undefined;
+  const mlflow = wanted.has('mlflow')
+    ? timed(context, 'mlflow', async () => startMlflow(context, await mlflowTool(context)))
+    : undefined;
   const docker = wanted.has('docker') ? timed(context, 'docker', () => startDocker(context)) : undefined;
   const registry =
     hasCluster || wanted.has('buildkit') || wanted.has('registry')
@@ -85,10 +90,11 @@ async function startEach(
       ? timed(context, 'buildkit', async () => startBuildkit(context, await registry))
       : undefined;
   // Settled first, not raced: after a failure no start goes on behind the caller's back.
-  await Promise.allSettled([storage, s3, docker, registry, cluster, buildkit]);
+  await Promise.allSettled([storage, s3, mlflow, docker, registry, cluster, buildkit]);
   const started = {
     storage: await storage,
     s3: await s3,
+    mlflow: await mlflow,
     docker: await docker,
     buildkit: await buildkit,
     registry: await registry,
@@ -121,7 +127,7 @@ export async function stopServices(context: LocalContext): Promise<void> {
   // The registry listens in the cluster's network, so it ends before that goes.
   await Promise.all([
     ...[stopStorage(context), stopS3(context), stopRegistry(context), stopDocker(context)],
-    stopBuildkit(context),
+    ...[stopBuildkit(context), stopMlflow(context)],
   ]);
   await stopCluster(context);
   await removeEndpoints(context);

@@ -2,19 +2,21 @@ import type {
   BuildkitEndpoint,
   ClusterEndpoint,
   DockerEndpoint,
+  MlflowEndpoint,
   RegistryEndpoint,
   S3Endpoint,
   StorageEndpoint,
 } from '../lib/endpoints.ts';
 
 /** What can be started by itself. */
-export const serviceParts = ['storage', 's3', 'registry', 'docker', 'buildkit', 'cluster'] as const;
+export const serviceParts = ['storage', 's3', 'mlflow', 'registry', 'docker', 'buildkit', 'cluster'] as const;
 export type ServicePart = (typeof serviceParts)[number];
 
 /** Where the started services answer. */
 export interface LocalServices {
   readonly storage?: StorageEndpoint;
   readonly s3?: S3Endpoint;
+  readonly mlflow?: MlflowEndpoint;
   readonly registry?: RegistryEndpoint;
   readonly docker?: DockerEndpoint;
   readonly buildkit?: BuildkitEndpoint;
@@ -24,6 +26,7 @@ export interface LocalServices {
 const addresses: { readonly [P in ServicePart]: (services: LocalServices) => string | undefined } = {
   storage: ({ storage }) => storage?.blobEndpoint,
   s3: ({ s3 }) => s3?.url,
+  mlflow: ({ mlflow }) => mlflow?.url,
   registry: ({ registry }) => registry?.url,
   docker: ({ docker }) => docker?.socket,
   buildkit: ({ buildkit }) => buildkit?.address,

@@ -1,5 +1,6 @@
 import type { AzureBlobLocation } from './azureBlob/location.ts';
 import type { HttpLocation } from './http/location.ts';
+import type { MlflowLocation } from './mlflow/store.ts';
 import type { OciLocation } from './oci/location.ts';
 import type { S3Location } from './s3/location.ts';
 import type { ModelStore } from './store.ts';
@@ -13,7 +14,8 @@ export type ModelSource =
     }
   | { readonly type: 's3'; readonly location: S3Location }
   | { readonly type: 'http'; readonly location: HttpLocation }
-  | { readonly type: 'oci'; readonly location: OciLocation };
+  | { readonly type: 'oci'; readonly location: OciLocation }
+  | { readonly type: 'mlflow'; readonly location: MlflowLocation };
 
 /** Opens the store of a source. Its client is loaded only here: whoever needs no bytes does not wait for it. */
 export async function openStore(source: ModelSource, signal: AbortSignal): Promise<ModelStore> {
@@ -26,6 +28,8 @@ export async function openStore(source: ModelSource, signal: AbortSignal): Promi
       return (await import('./s3/store.ts')).openS3Store(source.location);
     case 'http':
       return (await import('./http/store.ts')).openHttpStore(source.location);
+    case 'mlflow':
+      return (await import('./mlflow/store.ts')).openMlflowStore(source.location);
     case 'oci': {
       const { openOciStore } = await import('./oci/store.ts');
       return openOciStore(source.location, { signal });

@@ -73,6 +73,7 @@ export const fields = {
   modelHttpConnection: connection(),
   modelUrl: text(),
   modelRegistry: connection(),
+  modelServerConnection: connection(),
   testFile: path(),
   testPort: text(),
   testTimeout: integer({ min: 1, max: 3600, defaultValue: 120, unit: 'seconds' }),

@@ -5,11 +5,13 @@ import { required } from '../../src/host/inputs.ts';
 import type { AzureBlobLocation } from '../../src/model/azureBlob/location.ts';
 import { checkedUrl, type HttpLocation, publicUrl } from '../../src/model/http/location.ts';
 import type { LockedSource, ModelLock } from '../../src/model/lock.ts';
+import type { MlflowLocation } from '../../src/model/mlflow/store.ts';
 import { type OciLocation, ociLocation } from '../../src/model/oci/location.ts';
 import type { ModelSource } from '../../src/model/open.ts';
 import { readS3Connection, type S3Connection } from '../../src/model/s3/connection.ts';
 import type { S3Location } from '../../src/model/s3/location.ts';
 import { s3SignIn } from '../../src/model/s3/signIn.ts';
+import { modelServer } from '../../src/model/server.ts';
 import type { RegistryAccess } from '../../src/oci/connection.ts';
 import { invalid } from './checks.ts';
 import type { Raw } from './inputs.ts';
@@ -112,10 +114,25 @@ function oci(host: Host, raw: Raw, { name, source }: ModelLock): OciLocation {
   return ociLocation(`${url.host}${url.pathname}`, name, access ?? { registryUrl: url.origin });
 }
 
+/** The server that the lock names, with the connection's credentials where they are for it. */
+function server(host: Host, raw: Raw, source: LockedSource): MlflowLocation {
+  const id = raw.modelServerConnection;
+  if (id === undefined) return { url: source.url };
+  const connection = host.connection(id);
+  const secret = connection.parameters['password'];
+  if (secret) host.secret(secret);
+  const names = { connection: 'modelServerConnection', address: 'modelLock' };
+  return modelServer(connection, source.url, names) ?? { url: source.url };
+}
+
 /** What is set for the model's source; `none` beside a connection of the model's stands for that connection. */
 function authenticationOf(raw: Raw): Raw['modelAuthentication'] {
   const { modelAuthentication, modelS3Connection, modelHttpConnection, modelRegistry } = raw;
-  const connections = [modelS3Connection, modelHttpConnection, modelRegistry, raw.modelUrl];
+  const { modelUrl, modelServerConnection } = raw;
+  const connections = [
+    ...[modelS3Connection, modelHttpConnection, modelRegistry, modelServerConnection],
+    modelUrl,
+  ];
   const isSet = connections.some((value) => value !== undefined);
   return modelAuthentication === 'none' && isSet ? 'serviceConnection' : modelAuthentication;
 }
@@ -135,6 +152,7 @@ const suitable: Readonly<Record<string, ReadonlySet<string>>> = {
   s3: notForBlobs,
   http: new Set(['serviceConnection', 'anonymous']),
   oci: new Set(['serviceConnection', 'anonymous', 'azureResourceManager']),
+  mlflow: new Set(['serviceConnection', 'anonymous']),
 };
 
 /**
@@ -158,6 +176,8 @@ export function sourceOf(host: Host, raw: Raw): ((lock: ModelLock) => ModelSourc
         return { type: 'http', location: http(host, raw, lock) };
       case 'oci':
         return { type: 'oci', location: oci(host, raw, lock) };
+      case 'mlflow':
+        return { type: 'mlflow', location: server(host, raw, source) };
       default:
         throw unsuitable(authentication, source);
     }

@@ -40,11 +40,11 @@ import {
   isRange,
 } from './checks.ts';
 import { signatureOf } from './signature.ts';
-import { http, oci, s3 } from './sources.ts';
+import { http, mlflow, oci, s3 } from './sources.ts';
 
 /** Every input of task.json, as it is read. */
 export const fields = {
-  source: choice(['azureBlob', 's3', 'http', 'oci'], 'azureBlob'),
+  source: choice(['azureBlob', 's3', 'http', 'oci', 'mlflow'], 'azureBlob'),
   authentication: choice(
     ['accountKey', 'sas', 'connectionString', 'anonymous', 'azureResourceManager'],
     'accountKey',
@@ -65,6 +65,9 @@ export const fields = {
   httpConnection: connection(),
   reference: text(),
   containerRegistry: connection(),
+  modelServerConnection: connection(),
+  modelServer: text(),
+  versionTag: text(),
   model: text(),
   files: lines('**'),
   versionPolicy: choice(
@@ -223,6 +226,8 @@ function source(host: Host, raw: Raw, model: string): ModelSource {
       return { type: 'http', location: http(host, raw, model) };
     case 'oci':
       return { type: 'oci', location: oci(host, raw, model) };
+    case 'mlflow':
+      return { type: 'mlflow', location: mlflow(host, raw, model) };
   }
 }
 

@@ -1,8 +1,9 @@
 import { azureRegistry, openRegistry } from '../../src/azure/registry.ts';
 import { DeliveryError } from '../../src/errors.ts';
 import type { Host } from '../../src/host/host.ts';
-import { required } from '../../src/host/inputs.ts';
+import { invalidInput, required } from '../../src/host/inputs.ts';
 import { checkedUrl, type HttpCredentials, type HttpLocation } from '../../src/model/http/location.ts';
+import type { MlflowLocation } from '../../src/model/mlflow/store.ts';
 import { type OciLocation, ociLocation } from '../../src/model/oci/location.ts';
 import { readS3Connection } from '../../src/model/s3/connection.ts';
 import {
@@ -12,6 +13,7 @@ import {
   type S3Location,
 } from '../../src/model/s3/location.ts';
 import { s3SignIn } from '../../src/model/s3/signIn.ts';
+import { type ModelServer, modelServer } from '../../src/model/server.ts';
 import type { RegistryAccess } from '../../src/oci/connection.ts';
 import { parseReference } from '../../src/oci/reference.ts';
 import type { Raw } from './inputs.ts';
@@ -77,4 +79,24 @@ export function oci(host: Host, raw: Raw, model: string): OciLocation {
   const access = registry(host, raw, reference);
   if (access?.credentials !== undefined) host.secret(access.credentials.password);
   return ociLocation(reference, model, access);
+}
+
+/** The server that the inputs name, its password or token masked; undefined where they name none. */
+function server(host: Host, raw: Raw): ModelServer | undefined {
+  const id = raw.modelServerConnection;
+  const connection = id === undefined ? undefined : host.connection(id);
+  const secret = connection?.parameters['password'];
+  if (secret) host.secret(secret);
+  const names = { connection: 'modelServerConnection', address: 'modelServer' };
+  return modelServer(connection, raw.modelServer, names);
+}
+
+/** The tracking server that the inputs name. */
+export function mlflow(host: Host, raw: Raw, model: string): MlflowLocation {
+  const why = "with source mlflow, unless 'modelServerConnection' says where";
+  const found = required(server(host, raw), 'modelServer', why);
+  if (model.includes('/')) {
+    throw invalidInput('model', `is '${model}'`, 'Registered models of MLflow have no slash in their names.');
+  }
+  return { ...found, ...(raw.versionTag !== undefined && { versionTag: raw.versionTag }) };
 }

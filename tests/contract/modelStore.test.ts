@@ -1,11 +1,14 @@
 import { openAzureBlobStore } from '../../src/model/azureBlob/store.ts';
+import { basicAuthorization } from '../../src/model/http/location.ts';
 import { openHttpStore } from '../../src/model/http/store.ts';
+import { openMlflowStore } from '../../src/model/mlflow/store.ts';
 import { openOciStore } from '../../src/model/oci/store.ts';
 import { openS3Store } from '../../src/model/s3/store.ts';
 import type { Descriptor } from '../../src/oci/types.ts';
 import { type ModelShape, modelRepository } from '../support/artifacts.ts';
 import { newContainer, publish } from '../support/blobs.ts';
 import { newBucket } from '../support/buckets.ts';
+import { newMlflowModel } from '../support/mlflow.ts';
 import { startNginx } from '../support/nginx.ts';
 import { services } from '../support/services.ts';
 import { versionedContainer } from '../support/versionedBlobs.ts';
@@ -114,3 +117,23 @@ async function openBucket(versioned: boolean): Promise<StoreUnderTest> {
 
 behavesAsModelStore('s3', () => openBucket(false));
 behavesAsModelStore('s3, a versioned bucket', () => openBucket(true));
+
+/** A release is a version, named by its tag; the server takes no `#` in a file's name. */
+async function openMlflow(): Promise<StoreUnderTest> {
+  const { mlflow } = await services('mlflow');
+  const model = await newMlflowModel(mlflow, 'm');
+  const split = (name: string): readonly [string, string] => {
+    const [, release = '', ...path] = name.split('/');
+    return [release, path.join('/')];
+  };
+  return {
+    store: openMlflowStore({
+      ...{ url: mlflow.url, authorization: basicAuthorization(mlflow) },
+      versionTag: 'release',
+    }),
+    put: (name, content) => model.put(...split(name), content),
+    remove: (name) => model.remove(...split(name)),
+  };
+}
+
+behavesAsModelStore('mlflow', openMlflow, { versionsOnly: true, oddName: 'ü +%&.txt' });

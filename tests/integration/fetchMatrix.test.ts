@@ -3,7 +3,13 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Fault, type SeenRequest, withFaultProxy } from '../support/faultProxy.ts';
-import { azureSource, type FaultySource, s3Source, webSource } from '../support/faultSources.ts';
+import {
+  azureSource,
+  type FaultySource,
+  mlflowSource,
+  s3Source,
+  webSource,
+} from '../support/faultSources.ts';
 import { type Failure, failureOf, fetchModel, filesBelow, type Inputs } from '../support/fetch.ts';
 import { withFolder } from '../support/folder.ts';
 
@@ -53,8 +59,9 @@ function suffersFaults(name: string, open: () => Promise<FaultySource>): void {
       );
     }
 
-    const fetch = (inputs: Inputs) => fetchModel(inputs, undefined, source.connections);
-    const failure = (inputs: Inputs): Promise<Failure> => failureOf(inputs, undefined, source.connections);
+    const fetch = (inputs: Inputs) => fetchModel(inputs, undefined, source.connections(inputs));
+    const failure = (inputs: Inputs): Promise<Failure> =>
+      failureOf(inputs, undefined, source.connections(inputs));
 
     async function holds(target: string, bytes: Uint8Array): Promise<void> {
       assert.deepEqual(await filesBelow(target), [file, 'model.lock.json']);
@@ -155,12 +162,11 @@ function suffersFaults(name: string, open: () => Promise<FaultySource>): void {
     it('follows a redirect of the bytes, or refuses it clearly', () =>
       withModel(
         (_, model) => {
-          const address = source.inputs(model, '', source.upstream)['url'];
-          const location = address === undefined ? 'http://127.0.0.1:9/' : new URL(`1/${file}`, address).href;
+          const location = source.redirect?.(model, file).location ?? 'http://127.0.0.1:9/';
           return { kind: 'status', status: 302, headers: { location } };
         },
-        async (given, target, proxied) => {
-          if (given()['url'] === undefined) {
+        async (_, target, proxied) => {
+          if (source.redirect?.('', file).arrives !== true) {
             assert.match((await failure(proxied)).code, /^(STORAGE|S3)_/);
             await nothingFinal(target);
           } else {
@@ -175,3 +181,4 @@ function suffersFaults(name: string, open: () => Promise<FaultySource>): void {
 suffersFaults('Azure Blob Storage', azureSource);
 suffersFaults('S3', s3Source);
 suffersFaults('a web server', webSource);
+suffersFaults('MLflow', mlflowSource);

@@ -13,6 +13,7 @@ import { withFaultProxy } from '../support/faultProxy.ts';
 import { withFolder } from '../support/folder.ts';
 import { type Recorded, recordingHost } from '../support/host.ts';
 import { baseImage, pull } from '../support/image.ts';
+import { mlflowConnection, newMlflowModel } from '../support/mlflow.ts';
 import { startNginx } from '../support/nginx.ts';
 import { services } from '../support/services.ts';
 
@@ -105,6 +106,18 @@ describe('BuildModelImage streams a model that was only resolved', function () {
     } finally {
       await nginx.close();
     }
+  });
+
+  it('from MLflow, by the version that its tag names', async () => {
+    const { mlflow } = await services('mlflow');
+    const model = await newMlflowModel(mlflow);
+    await model.put('1.0', 'weights.bin', weights);
+    await model.put('1.0', 'sub/labels.txt', 'a\nb\n');
+    const connection = mlflowConnection(mlflow);
+    const named = { modelServerConnection: connection.id };
+    const source = { source: 'mlflow', model: model.name, versionTag: 'release', ...named };
+    const said = await deliver(source, named, [connection]);
+    assert.ok(said.secrets.includes(mlflow.password));
   });
 
   it('from another repository of the registry that the image goes to', async () => {

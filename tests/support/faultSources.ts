@@ -2,6 +2,7 @@ import type { ServiceConnection } from '../../src/host/host.ts';
 import { newContainer, publish } from './blobs.ts';
 import { newBucket } from './buckets.ts';
 import { type Inputs, keyInputs } from './fetch.ts';
+import { type MlflowModel, mlflowConnection, newMlflowModel } from './mlflow.ts';
 import { startNginx } from './nginx.ts';
 import { services } from './services.ts';
 
@@ -11,7 +12,10 @@ export interface FaultySource {
   readonly upstream: string;
   /** The task's inputs that reach it there, or at a proxy's address. */
   inputs(model: string, targetFolder: string, address: string): Inputs;
-  readonly connections: readonly ServiceConnection[];
+  /** The service connections that those inputs name. */
+  connections(inputs: Inputs): readonly ServiceConnection[];
+  /** Where a redirect of a model's file leads, and whether its bytes come from there. */
+  redirect?(model: string, file: string): { readonly location: string; readonly arrives: boolean };
   /** Publishes a file as the model's version 1, over an older one. */
   put(model: string, file: string, content: Uint8Array): Promise<void>;
   remove(model: string, file: string): Promise<void>;
@@ -36,7 +40,7 @@ export async function azureSource(): Promise<FaultySource> {
       ...keyInputs(storage, container.containerName, targetFolder),
       ...{ model, blobEndpoint },
     }),
-    connections: [],
+    connections: () => [],
     put: (model, file, content) => publish(container, { [`${model}/1/${file}`]: content }),
     remove: async (model, file) => void (await container.deleteBlob(`${model}/1/${file}`)),
     archived: {
@@ -67,7 +71,7 @@ export async function s3Source(): Promise<FaultySource> {
       ...{ source: 's3', s3Connection: 's3', bucket: location.bucket },
       ...{ model, targetFolder, s3Endpoint },
     }),
-    connections: [connection],
+    connections: () => [connection],
     put: (model, file, content) => put(`${model}/1/${file}`, content),
     remove: (model, file) => remove(`${model}/1/${file}`),
     archived: { status: 403, headers: { 'content-type': 'application/xml' }, body: refusal },
@@ -84,13 +88,37 @@ export async function webSource(): Promise<FaultySource> {
       ...{ source: 'http', url: `${address}/${model}/index.json` },
       ...{ model, targetFolder },
     }),
-    connections: [],
+    connections: () => [],
     async put(model, file, content) {
       const index = { versions: [{ version: '1', files: [{ path: file, url: `1/${file}` }] }] };
       await nginx.put(`${model}/1/${file}`, content);
       await nginx.put(`${model}/index.json`, JSON.stringify(index));
     },
     remove: (model, file) => nginx.remove(`${model}/1/${file}`),
+    redirect: (model, file) => ({ location: nginx.address(`${model}/1/${file}`), arrives: true }),
     close: nginx.close,
+  };
+}
+
+/** MLflow's server, by user and password; credentials stay with the address that the connection names. */
+export async function mlflowSource(): Promise<FaultySource> {
+  const { mlflow } = await services('mlflow');
+  const models = new Map<string, MlflowModel>();
+  const modelOf = async (name: string): Promise<MlflowModel> => {
+    const model = models.get(name) ?? (await newMlflowModel(mlflow, name));
+    models.set(name, model);
+    return model;
+  };
+  return {
+    upstream: mlflow.url,
+    inputs: (model, targetFolder, modelServer) => ({
+      ...{ source: 'mlflow', modelServerConnection: 'mlflow', modelServer },
+      ...{ model, targetFolder },
+    }),
+    connections: (inputs) => [{ ...mlflowConnection(mlflow), url: inputs['modelServer'] ?? mlflow.url }],
+    put: async (model, file, content) => (await modelOf(model)).put('1', file, content),
+    remove: async (model, file) => (await modelOf(model)).remove('1', file),
+    redirect: () => ({ location: `${mlflow.url}/api/2.0/mlflow/registered-models/search`, arrives: false }),
+    close: done,
   };
 }

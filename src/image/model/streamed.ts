@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { versionMark } from '../../model/http/identity.ts';
 import type { LockedFile, ModelLock } from '../../model/lock.ts';
 import { isTemporaryStoreError, type ModelStore, retryAfter } from '../../model/store.ts';
 import type { ModelFile } from './model.ts';
@@ -97,13 +98,13 @@ async function* readAhead(
 }
 
 /**
- * The lock's files as their store has them: nothing of them touches the agent's disk. A web server may know no ranges,
- * and would send the whole file for each, so from there a file is read by one request.
+ * The lock's files as their store has them: nothing of them touches the agent's disk. A web server (and MLflow's, for a
+ * file that only its version pins) may know no ranges, and would send the whole file for each: one request reads it.
  */
 export function streamedFiles(lock: ModelLock, store: ModelStore, signal: AbortSignal): readonly ModelFile[] {
   const ahead = rangesAhead(lock.files.length);
   const open = (file: LockedFile, offset: number): AsyncIterable<Uint8Array> =>
-    store.source.type === 'http'
+    store.source.type === 'http' || file.etag.startsWith(versionMark)
       ? readOn(store, file, { start: offset, size: file.size - offset }, signal)
       : readAhead(store, file, { offset, ahead, signal });
   return lock.files.map((file) => ({

@@ -4,7 +4,7 @@ import { answerText, type HeaderFields, ownHeaders } from '../../http/ownRequest
 import { isTemporaryStatus, parseRetryAfter } from '../../http/retry.ts';
 import { StoreBusyError } from '../store.ts';
 import { isNetworkError, unreachable } from '../storeFailure.ts';
-import { type HttpLocation, publicUrl } from './location.ts';
+import { publicUrl } from './location.ts';
 
 /** A server's answer to GET, its body not read yet. */
 export interface HttpAnswer {
@@ -13,6 +13,25 @@ export interface HttpAnswer {
   readonly body: Dispatcher.ResponseData['body'];
   /** The request's own headers. */
   readonly sent: HeaderFields;
+}
+
+/** What a client knows of the server that it is for. */
+export interface HttpClientOptions {
+  /** An address of the server: its origin alone gets the credentials. */
+  readonly home: string;
+  /** The value of the header Authorization. */
+  readonly authorization?: string;
+  readonly advice: HttpAdvice;
+}
+
+/** What the reader of an error should do. */
+export interface HttpAdvice {
+  /** The input that names the address. */
+  readonly input: string;
+  /** The server does not let the reader in. */
+  readonly refused: string;
+  /** Nothing is at an address. */
+  readonly missing: string;
 }
 
 /** Reads from web servers: redirects followed, refusals explained. */
@@ -63,17 +82,20 @@ export function requireNoDowngrade(from: URL, to: URL): void {
   });
 }
 
-function refusal(status: number, answer: HttpAnswer, url: URL, hasCredentials: boolean): DeliveryError {
+/** The error that an answer with this status stands for. */
+export function refusal(
+  { status, headers, sent }: Omit<HttpAnswer, 'body'>,
+  url: URL,
+  advice: HttpAdvice,
+): DeliveryError {
   const where = publicUrl(url.href);
-  const cause = new Error(answerText(status, answer.sent, answer.headers));
+  const cause = new Error(answerText(status, sent, headers));
   if (status === 401 || status === 403 || status === 407) {
     return new DeliveryError({
       code: 'STORAGE_FORBIDDEN',
       side: 'identity',
       message: `The model's server refused to give ${where}.`,
-      remedy: hasCredentials
-        ? "Check user name and password of the service connection in 'httpConnection', and the reader's rights."
-        : "Name a generic service connection with user name and password in 'httpConnection'; if 'url' is a signed address, make a new one: it may have expired.",
+      remedy: advice.refused,
       cause,
     });
   }
@@ -84,7 +106,7 @@ function refusal(status: number, answer: HttpAnswer, url: URL, hasCredentials: b
         remedy: 'Run again later.',
         cause,
       },
-      parseRetryAfter(headerOf(answer, 'retry-after')),
+      parseRetryAfter(headerOf({ headers }, 'retry-after')),
     );
   }
   const missing = status === 404 || status === 410;
@@ -92,19 +114,16 @@ function refusal(status: number, answer: HttpAnswer, url: URL, hasCredentials: b
     code: missing ? 'MODEL_URL_NOT_FOUND' : 'STORAGE_FAILED',
     side: 'storage',
     message: missing ? `There is nothing at ${where}.` : `The model's server could not give ${where}.`,
-    remedy: missing ? "Correct 'url', or the address in the index." : "Look at the server's own log.",
+    remedy: missing ? advice.missing : "Look at the server's own log.",
     cause,
   });
 }
 
 /** A client for one model; credentials go to the origin of its address alone, whatever redirects say. */
-export function createHttpClient({ url: home, credentials }: HttpLocation): HttpClient {
+export function createHttpClient({ home, authorization, advice }: HttpClientOptions): HttpClient {
   const { origin } = new URL(home);
-  const pair = `${credentials?.username ?? ''}:${credentials?.password ?? ''}`;
-  const authorization =
-    credentials === undefined ? {} : { authorization: `Basic ${Buffer.from(pair).toString('base64')}` };
-
-  const authorizationFor = (url: URL) => (url.origin === origin ? authorization : {});
+  const own = authorization === undefined ? {} : { authorization };
+  const authorizationFor = (url: URL) => (url.origin === origin ? own : {});
   const exchange = async (
     url: URL,
     headers: Record<string, string>,
@@ -122,7 +141,7 @@ export function createHttpClient({ url: home, credentials }: HttpLocation): Http
       return { status: answer.statusCode, headers: answer.headers, body: answer.body, sent };
     } catch (error) {
       signal.throwIfAborted();
-      throw isNetworkError(error) ? unreachable(error, url.origin, 'url') : error;
+      throw isNetworkError(error) ? unreachable(error, url.origin, advice.input) : error;
     }
   };
 
@@ -136,7 +155,7 @@ export function createHttpClient({ url: home, credentials }: HttpLocation): Http
         if (answer.status === 200 || answer.status === 206 || expect.includes(answer.status)) return answer;
         discard(answer);
         if (!redirects.has(answer.status) || location === undefined || !URL.canParse(location, url.href)) {
-          throw refusal(answer.status, answer, url, credentials !== undefined);
+          throw refusal(answer, url, advice);
         }
         const target = new URL(location, url);
         requireNoDowngrade(url, target);
@@ -146,7 +165,7 @@ export function createHttpClient({ url: home, credentials }: HttpLocation): Http
         code: 'STORAGE_FAILED',
         side: 'storage',
         message: `${publicUrl(start.href)} redirects more than ${mostRedirects} times.`,
-        remedy: "Name the final address in 'url'.",
+        remedy: `Name the final address in '${advice.input}'.`,
       });
     },
   };

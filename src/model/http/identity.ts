@@ -53,10 +53,14 @@ export function probeOf(answer: HttpAnswer): Probe {
   };
 }
 
+/** Begins the identity of a file whose server tells none: it is of a version that its registry never changes. */
+export const versionMark = 'version:';
+
 /** Whether an answer is of the listed file: same identity, same length. */
 export function isSameFile(answer: HttpAnswer, file: PinnedFile): boolean {
   const { size, identity } = probeOf(answer);
-  const sameBytes = file.etag.startsWith('sha256:') || identity === file.etag;
+  const named = file.etag.startsWith('sha256:') || file.etag.startsWith(versionMark);
+  const sameBytes = named || identity === file.etag;
   return sameBytes && (size === undefined || size === file.size);
 }
 

@@ -6,6 +6,11 @@ export interface HttpCredentials {
   readonly password: string;
 }
 
+/** The value of the header Authorization for a user and a password; RFC 7617. */
+export function basicAuthorization({ username, password }: HttpCredentials): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+}
+
 /** A model on a web server. */
 export interface HttpLocation {
   /** Address of one file, or of an index document; its query may be a signature. */

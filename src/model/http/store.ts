@@ -1,38 +1,35 @@
-import { DeliveryError } from '../../errors.ts';
-import { retry } from '../../http/retry.ts';
 import { childrenOf, compareNames } from '../names.ts';
-import {
-  isTemporaryStoreError,
-  type ModelStore,
-  modelChanged,
-  type PinnedFile,
-  type ReadOptions,
-  retryAfter,
-  type StoredFile,
-} from '../store.ts';
+import { type ModelStore, modelChanged } from '../store.ts';
 import { bodyOf } from '../storeFailure.ts';
-import { createHttpClient, discard, type HttpAnswer, type HttpClient, headerOf } from './client.ts';
+import {
+  createHttpClient,
+  discard,
+  type HttpAdvice,
+  type HttpAnswer,
+  type HttpClient,
+  headerOf,
+} from './client.ts';
 import { type IndexedFile, isIndex, parseIndex } from './document.ts';
-import { isSameFile, isStrong, probeOf, startsAt, unpinnable } from './identity.ts';
-import { type HttpLocation, publicUrl } from './location.ts';
+import { basicAuthorization, type HttpLocation, publicUrl } from './location.ts';
+import { directRead, readFile, repeated, storedFiles } from './pinned.ts';
 
 /** An index names files; one that is larger is a model. */
 const largestIndex = 16 * 1024 * 1024;
-/** Files that are asked about at a time. */
-const probesAtOnce = 8;
 
 interface Access {
   readonly location: HttpLocation;
   readonly client: HttpClient;
 }
 
-/** Requests that move no model byte are repeated here; whoever reads knows better what to ask for again. */
-function repeated<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  const advise = (error: unknown) => {
-    const afterMs = retryAfter(error);
-    return { temporary: isTemporaryStoreError(error), ...(afterMs !== undefined && { afterMs }) };
+function adviceFor({ credentials }: HttpLocation): HttpAdvice {
+  return {
+    input: 'url',
+    missing: "Correct 'url', or the address in the index.",
+    refused:
+      credentials !== undefined
+        ? "Check user name and password of the service connection in 'httpConnection', and the reader's rights."
+        : "Name a generic service connection with user name and password in 'httpConnection'; if 'url' is a signed address, make a new one: it may have expired.",
   };
-  return retry(work, { attempts: 4, signal, advise });
 }
 
 function parsed(content: Buffer): unknown {
@@ -69,92 +66,19 @@ async function filesOf({ location, client }: Access, signal: AbortSignal): Promi
   return [{ name: `${location.model}/${last === '' ? 'model' : decodeURIComponent(last)}`, url }];
 }
 
-/** By GET, not HEAD: signed addresses are signed for GET, and the answer tells whether parts can be had. */
-async function storedFile({ client }: Access, file: IndexedFile, signal: AbortSignal): Promise<StoredFile> {
-  const ask = async (headers: Record<string, string>): Promise<HttpAnswer> => {
-    const answer = await client.get(file.url, headers, { signal, expect: [416] });
-    discard(answer);
-    return answer;
-  };
-  const part = await repeated(() => ask({ range: 'bytes=0-0' }), signal);
-  // An empty file has no first byte.
-  const answer = part.status === 416 ? await repeated(() => ask({}), signal) : part;
-  const probe = probeOf(answer);
-  const size = file.size ?? probe.size;
-  const where = publicUrl(file.url.href);
-  if (size === undefined) throw unpinnable(where, 'no length');
-  if (probe.size !== undefined && probe.size !== size) throw wrongSize(file, size, probe.size);
-  const identity = probe.identity ?? (file.sha256 === undefined ? undefined : `sha256:${file.sha256}`);
-  if (identity === undefined) throw unpinnable(where, 'neither ETag nor Last-Modified');
-  return {
-    name: file.name,
-    size,
-    etag: identity,
-    lastModified: probe.lastModified ?? new Date(0),
-    ...probe.digests,
-    ...(file.sha256 !== undefined && { sha256: file.sha256 }),
-    ...(!probe.ranged && { whole: true }),
-  };
-}
-
-function wrongSize(file: IndexedFile, named: number, actual: number): DeliveryError {
-  return new DeliveryError({
-    code: 'MODEL_INDEX_INVALID',
-    side: 'storage',
-    message: `The model index says that '${file.name}' has ${named} bytes, but the server has ${actual}.`,
-    remedy: 'Publish the index anew, after its files; give every version addresses of its own.',
-  });
-}
-
-async function* storedFiles(
-  access: Access,
-  wanted: readonly IndexedFile[],
-  signal: AbortSignal,
-): AsyncGenerator<StoredFile> {
-  for (let at = 0; at < wanted.length; at += probesAtOnce) {
-    const probes = wanted.slice(at, at + probesAtOnce).map((file) => storedFile(access, file, signal));
-    yield* await Promise.all(probes);
-  }
-}
-
-/** Without a strong ETag nothing pins a part. */
-function directRead(
-  { client }: Access,
-  url: URL,
-  file: PinnedFile,
-  { offset, length }: Required<ReadOptions>,
-) {
-  if (!isStrong(file.etag)) return undefined;
-  const range = length < file.size ? { range: `bytes=${offset}-${offset + length - 1}` } : {};
-  const headers = { ...client.authorization(url), 'if-match': file.etag, ...range };
-  return { url: url.href, headers, etag: file.etag };
-}
-
-async function readFile(access: Access, url: URL, file: PinnedFile, options: ReadOptions) {
-  const { signal, offset = 0 } = options;
-  const take = Math.min(options.length ?? file.size, file.size - offset);
-  const partly = take < file.size && take > 0;
-  // Without a strong ETag a part could be of another version: the whole is read, and what is not wanted dropped.
-  const pin: Record<string, string> = isStrong(file.etag) ? { 'if-match': file.etag } : {};
-  const range: Record<string, string> =
-    partly && isStrong(file.etag) ? { range: `bytes=${offset}-${offset + take - 1}` } : {};
-  const expect = [404, 410, 412, 416];
-  const answer = await access.client.get(url, { ...pin, ...range }, { signal, expect });
-  if (expect.includes(answer.status) || !isSameFile(answer, file) || !startsAt(answer, offset)) {
-    discard(answer);
-    throw modelChanged(file, new Error(`HTTP ${answer.status}`));
-  }
-  const skip = answer.status === 206 ? 0 : offset;
-  return bodyOf(answer.body, { skip, take }, file, signal);
-}
-
 /**
  * A model on a web server: one file, or what an index document names (docs/fetch-model-sources.md). Bytes are
  * pinned by If-Match on a strong ETag; where a server has none, the whole file is read and its weak ETag or
  * Last-Modified compared.
  */
 export function openHttpStore(location: HttpLocation): ModelStore {
-  const access: Access = { location, client: createHttpClient(location) };
+  const { credentials } = location;
+  const client = createHttpClient({
+    home: location.url,
+    advice: adviceFor(location),
+    ...(credentials && { authorization: basicAuthorization(credentials) }),
+  });
+  const access: Access = { location, client };
   let addresses: ReadonlyMap<string, URL> | undefined;
   const known = async (signal: AbortSignal): Promise<IndexedFile[]> => {
     const files = await repeated(() => filesOf(access, signal), signal);
@@ -166,7 +90,7 @@ export function openHttpStore(location: HttpLocation): ModelStore {
     async *list(prefix, signal) {
       const files = await known(signal);
       const wanted = files.filter((file) => file.name.startsWith(prefix));
-      yield* storedFiles(access, wanted, signal);
+      yield* storedFiles(client, wanted, signal);
     },
     async children(prefix, signal) {
       const files = await known(signal);
@@ -177,14 +101,14 @@ export function openHttpStore(location: HttpLocation): ModelStore {
     },
     async direct(file, part) {
       const url = addresses?.get(file.name);
-      return url === undefined ? undefined : directRead(access, url, file, part);
+      return url === undefined ? undefined : directRead(client, url, file, part);
     },
     async read(file, options) {
       options.signal.throwIfAborted();
       if (addresses?.has(file.name) !== true) await known(options.signal);
       const url = addresses?.get(file.name);
       if (url === undefined) throw modelChanged(file, new Error('the index does not name it any more'));
-      return readFile(access, url, file, options);
+      return readFile(client, url, file, options);
     },
   };
 }

@@ -92,7 +92,7 @@ describe("FetchModel's inputs", () => {
   for (const [what, inputs, code, named] of [
     ['a missing model', { ...minimal, model: '' }, 'INPUT_MISSING', 'model'],
     ['a missing key', { ...minimal, accountKey: '' }, 'INPUT_MISSING', 'accountKey'],
-    ['a source that is not there yet', { ...minimal, source: 'mlflow' }, 'INPUT_INVALID', 'azureBlob'],
+    ['a source that is not there yet', { ...minimal, source: 'azureMl' }, 'INPUT_INVALID', 'azureBlob'],
     ['a URL for the account', { ...minimal, storageAccount: 'https://x' }, 'INPUT_INVALID', 'storageAccount'],
     ['a key that is none', { ...minimal, accountKey: 'hunter2!' }, 'INPUT_INVALID', 'accountKey'],
     ['a variable without value', { ...minimal, accountKey: '$(storageKey)' }, 'INPUT_INVALID', 'storageKey'],
@@ -183,6 +183,38 @@ describe("FetchModel's inputs", () => {
       repository: 'team/credit',
       version: '1.0',
       model: 'credit',
+    });
+  });
+
+  it('name a model server, by address or by a connection whose password or token goes there alone', () => {
+    const located = (more: Record<string, string>, parameters: Record<string, string> = {}) => {
+      const connection = {
+        ...{ id: 'server', url: 'https://models.example.com/mlflow/', scheme: 'UsernamePassword' },
+        ...{ parameters, data: {} },
+      };
+      const inputs = { source: 'mlflow', model: 'credit', ...more };
+      const { host, said } = recordingHost({ inputs, connections: [connection], workingFolder: '/agent/s' });
+      return { location: readFetchInputs(host).source.location, secrets: said.secrets };
+    };
+    const named = { modelServerConnection: 'server' };
+    const password = located({ ...named, versionTag: 'release' }, { username: 'u', password: 'p-secret' });
+    assert.deepEqual(password.location, {
+      url: 'https://models.example.com/mlflow',
+      authorization: `Basic ${Buffer.from('u:p-secret').toString('base64')}`,
+      versionTag: 'release',
+    });
+    assert.deepEqual(password.secrets, ['p-secret']);
+    const token = located(named, { username: '', password: 'a-token' }).location;
+    assert.deepEqual(token, { url: 'https://models.example.com/mlflow', authorization: 'Bearer a-token' });
+    const open = { modelServer: 'http://localhost:5000' };
+    assert.deepEqual(located(open).location, { url: 'http://localhost:5000' });
+    const elsewhere = { ...named, modelServer: 'https://evil.example.org' };
+    assert.throws(() => located(elsewhere, { password: 'a-token' }), { code: 'INPUT_INVALID' });
+    assert.throws(() => located(named), { code: 'INPUT_INVALID' });
+    assert.throws(() => located({}), { code: 'INPUT_MISSING' });
+    assert.throws(() => located({ ...open, model: 'team/credit' }), { code: 'INPUT_INVALID' });
+    assert.throws(() => located({ modelServer: 'https://u:p@models.example.com' }), {
+      code: 'INPUT_INVALID',
     });
   });
 });

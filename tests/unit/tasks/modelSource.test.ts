@@ -56,6 +56,11 @@ describe('the source of a model that was only resolved', () => {
     const here = { modelAuthentication: 'serviceConnection', containerRegistry: 'hub' };
     const same = opened({ type: 'oci', url: 'https://registry.example.com/team/m' }, here);
     assert.ok(same?.type === 'oci' && same.location.credentials?.username === 'reader');
+    const mlflow = opened(
+      { type: 'mlflow', url: 'https://models.example.com' },
+      { modelServerConnection: 'web' },
+    );
+    assert.ok(mlflow?.type === 'mlflow' && mlflow.location.authorization?.startsWith('Basic '));
     const open = opened(
       { type: 'oci', url: 'http://localhost:5000/m' },
       { modelAuthentication: 'anonymous' },
@@ -71,6 +76,7 @@ describe('the source of a model that was only resolved', () => {
       [{ type: 'http', url: 'https://evil.example.org/m.bin' }, { modelHttpConnection: 'web' }],
       [{ type: 'http', url: 'https://evil.example.org/m.bin' }, { modelUrl: 'https://a.example.com/m?s=1' }],
       [{ type: 'oci', url: 'https://evil.example.org/m' }, { modelRegistry: 'hub' }],
+      [{ type: 'mlflow', url: 'https://evil.example.org' }, { modelServerConnection: 'web' }],
       [{ type: 'oci', url: 'http://registry.example.com/m' }, { modelRegistry: 'hub' }],
     ];
     for (const [source, inputs] of cases) {
