@@ -12,6 +12,8 @@ export interface CertificateAuthority {
   readonly certificate: string;
   /** A certificate for the loopback address and these host names. */
   issue(...names: readonly string[]): Promise<ServerCertificate>;
+  /** A certificate by which a client shows this name; it may have ended already. */
+  issueClient(name: string, validUntil?: Date): Promise<ServerCertificate>;
 }
 
 const day = 24 * 3600_000;
@@ -56,15 +58,32 @@ export async function createAuthority(
       });
       return { cert: made.cert, key: made.private };
     },
+    async issueClient(name, validUntil) {
+      const made = await generate([{ name: 'commonName', value: name }], {
+        algorithm: 'sha256',
+        keyType: 'ec',
+        ...validity(),
+        ...(validUntil === undefined ? {} : { notAfterDate: validUntil }),
+        ca: { key: root.private, cert: root.cert },
+        extensions: [
+          { name: 'keyUsage', digitalSignature: true, critical: true },
+          { name: 'extKeyUsage', clientAuth: true },
+        ],
+      });
+      return { cert: made.cert, key: made.private };
+    },
   };
 }
 
 /** What an application registers: a self-signed certificate with its RSA key, as one PEM text. */
-export async function applicationCertificate(): Promise<{ certificate: string; pem: string }> {
+export async function applicationCertificate(
+  validUntil = validity().notAfterDate,
+): Promise<{ certificate: string; pem: string }> {
   const made = await generate([{ name: 'commonName', value: 'model-delivery pipeline' }], {
     algorithm: 'sha256',
     keySize: 2048,
     ...validity(),
+    notAfterDate: validUntil,
   });
   return { certificate: made.cert, pem: `${made.private}\n${made.cert}` };
 }

@@ -1,5 +1,6 @@
 import { DeliveryError } from '../errors.ts';
 import type { ServiceConnection } from '../host/host.ts';
+import { applicationPem } from './applicationPem.ts';
 import { type AzureCloud, cloudOf } from './clouds.ts';
 
 interface Common {
@@ -82,14 +83,7 @@ function servicePrincipal(connection: ServiceConnection, common: Common): AzureC
     return { ...identity, kind: 'clientSecret', secret };
   }
   const pem = parameter(connection, 'serviceprincipalcertificate', 'certificate');
-  if (/BEGIN CERTIFICATE/.test(pem) && /PRIVATE KEY/.test(pem)) {
-    return { ...identity, kind: 'clientCertificate', pem };
-  }
-  throw invalid(
-    connection,
-    'holds no PEM with both the certificate and its private key',
-    'Paste the whole PEM file (BEGIN CERTIFICATE and BEGIN PRIVATE KEY) into the connection.',
-  );
+  return { ...identity, kind: 'clientCertificate', pem: applicationPem(connection.id, pem) };
 }
 
 function managedIdentity(connection: ServiceConnection, common: Common): ManagedIdentity {

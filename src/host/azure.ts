@@ -76,7 +76,8 @@ function readNetwork(): AgentNetwork {
   const proxy = tl.getHttpProxyConfiguration();
   const certificates = tl.getHttpCertConfiguration();
   for (const secret of [proxy?.proxyPassword, certificates?.passphrase]) if (secret) registerSecret(secret);
-  const { caFile, certFile, keyFile, passphrase } = certificates ?? {};
+  const { caFile, certFile, keyFile, certArchiveFile: archiveFile, passphrase } = certificates ?? {};
+  const files = { certFile, keyFile, archiveFile, passphrase };
   return {
     ...(proxy?.proxyUrl
       ? {
@@ -89,15 +90,7 @@ function readNetwork(): AgentNetwork {
         }
       : {}),
     ...(caFile ? { caFile } : {}),
-    ...(certFile
-      ? {
-          clientCertificate: {
-            certFile,
-            ...(keyFile ? { keyFile } : {}),
-            ...(passphrase ? { passphrase } : {}),
-          },
-        }
-      : {}),
+    clientCertificate: Object.fromEntries(Object.entries(files).filter(([, value]) => value)),
   };
 }
 

@@ -1,56 +1,36 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
-import { DeliveryError } from '../errors.ts';
 import { createNetwork, type Network, type Trust } from '../http/network/network.ts';
 import { type AgentProxy, agentProxy, environmentProxy } from '../http/network/proxy.ts';
 import { openRelay, type Relay } from '../http/network/relay.ts';
+import { type ClientCertificateFiles, readAgentFile, shownBy } from './clientCertificate.ts';
 
 /** What the agent was configured with, as its library tells it. */
 export interface AgentNetwork {
   readonly proxy?: AgentProxy;
   readonly caFile?: string;
-  readonly clientCertificate?: {
-    readonly certFile: string;
-    readonly keyFile?: string;
-    readonly passphrase?: string;
-  };
-}
-
-function read(file: string, setting: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (cause) {
-    throw new DeliveryError({
-      code: 'AGENT_CERTIFICATE_UNREADABLE',
-      side: 'agent',
-      message: `The file '${file}', which the agent's setting ${setting} names, cannot be read.`,
-      remedy: `Configure the agent anew (config ${setting} FILE), with a file that the agent's account may read.`,
-      cause,
-    });
-  }
+  readonly clientCertificate?: ClientCertificateFiles;
 }
 
 /** All authorities where the agent has its own: naming some replaces Node's choice, so that is named too. */
 function authorities({ caFile }: AgentNetwork, environment: NodeJS.ProcessEnv): string[] | undefined {
   if (caFile === undefined) return undefined;
-  const own = read(caFile, '--sslcacert');
+  const own = readAgentFile(caFile, '--sslcacert').toString();
   const extra = environment['NODE_EXTRA_CA_CERTS'];
-  return [...rootCertificates, own, ...(extra ? [read(extra, 'NODE_EXTRA_CA_CERTS')] : [])];
+  return [
+    ...rootCertificates,
+    own,
+    ...(extra ? [readAgentFile(extra, 'NODE_EXTRA_CA_CERTS').toString()] : []),
+  ];
 }
 
 function trustOf(agent: AgentNetwork, environment: NodeJS.ProcessEnv): Trust {
   const ca = authorities(agent, environment);
-  const shown = agent.clientCertificate;
-  return {
-    ...(ca === undefined ? {} : { ca }),
-    ...(shown === undefined ? {} : { cert: read(shown.certFile, '--sslclientcert') }),
-    ...(shown?.keyFile === undefined ? {} : { key: read(shown.keyFile, '--sslclientcertkey') }),
-    ...(shown?.passphrase === undefined ? {} : { passphrase: shown.passphrase }),
-  };
+  return { ...(ca === undefined ? {} : { ca }), ...shownBy(agent.clientCertificate ?? {}) };
 }
 
-/** The agent's own setting, else the environment's. Throws AGENT_CERTIFICATE_UNREADABLE. */
+/** The agent's own setting, else the environment's. Throws AGENT_CERTIFICATE_UNREADABLE or …_INVALID. */
 export function agentNetwork(agent: AgentNetwork, environment: NodeJS.ProcessEnv): Network {
   const proxyFor = agent.proxy === undefined ? environmentProxy(environment) : agentProxy(agent.proxy);
   return createNetwork({ proxyFor, trust: trustOf(agent, environment) });

@@ -124,6 +124,7 @@ function setNetwork(variables: Variables, { proxy, caFile, clientCertificate }: 
     'Agent.CAInfo': caFile,
     'Agent.ClientCert': clientCertificate?.certFile,
     'Agent.ClientCertKey': clientCertificate?.keyFile,
+    'Agent.ClientCertArchive': clientCertificate?.archiveFile,
   };
   const secret = {
     'Agent.ProxyPassword': proxy?.password,

@@ -12,7 +12,8 @@ type AgentOptions = Omit<Agent.Options, 'connect'> & { readonly connect?: Connec
 function connectorOf(network: Network, own: Connect = {}): buildConnector.connector {
   // A client certificate of a server's own stands against the agent's.
   const { ca, ...shown } = network.trust;
-  const trust = own.ca === undefined ? { ...network.trust, ...own } : own;
+  const bare = own.cert === undefined ? network.trust : ca === undefined ? {} : { ca };
+  const trust = own.ca === undefined ? { ...bare, ...own } : own;
   const direct = buildConnector({ ...(trust as buildConnector.BuildOptions) });
   const both = own.ca === undefined || ca === undefined ? own.ca : [own.ca, ca].flat();
   const tunnelled = buildConnector({

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
+import { applicationCertificate } from '../../../local/identity/authority.ts';
 import { azureConnection } from '../../../src/azure/connection.ts';
 import { DeliveryError } from '../../../src/errors.ts';
 import type { ServiceConnection } from '../../../src/host/host.ts';
 
 const application = { tenantid: 'tenant', serviceprincipalid: 'app' };
-const pem = '-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----\n-----BEGIN CERTIFICATE-----\ny\n';
+const { pem } = await applicationCertificate();
 
 function connection(
   scheme: string,
