@@ -16,6 +16,7 @@ describe('DeployToAks in stages', function () {
       { tag: '2', modelVersion: 'v2', created: '2026-01-02T00:00:00Z' },
       { tag: 'crash', modelVersion: 'v3', created: '2026-01-03T00:00:00Z', behaviour: 'crash' },
       { tag: 'broken', modelVersion: 'v4', created: '2026-01-04T00:00:00Z', behaviour: 'broken' },
+      { tag: 'flapping', modelVersion: 'v5', created: '2026-01-05T00:00:00Z', behaviour: 'flapping' },
     ],
     { appName: 'web', replicas: '2', readinessPath: '/healthz' },
   );
@@ -165,6 +166,22 @@ describe('DeployToAks in stages', function () {
     });
   });
 
+  it('that meets a quota of pods is taken back with the quota, and no user notices', async () => {
+    const { client, name: namespace } = at.namespace;
+    const quota = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'pods', namespace } };
+    await client.create({ ...quota, spec: { hard: { pods: '2' } } }, soon());
+    try {
+      const { result, seen } = await whileUsersAsk(url, () => deploy('2', {}));
+      assert.equal(result.error?.code, 'ROLLOUT_BLOCKED', result.log);
+      assert.match(result.error.message, /exceeded quota: pods/);
+      assert.equal(result.said.outputs.get('rolledBack'), 'true');
+      assert.deepEqual(seen.failures, []);
+      assert.deepEqual([...seen.answers.keys()], ['v1']);
+    } finally {
+      await client.remove({ ...quota, name: 'pods', namespace }, { propagation: 'Background' }, soon());
+    }
+  });
+
   describe('a canary', () => {
     it('serves a part of the users for its time, then the rollout goes on', async () => {
       const inputs = { strategy: 'canary', canaryPercent: '50', canaryDuration: '3' };
@@ -176,6 +193,14 @@ describe('DeployToAks in stages', function () {
       );
       assert.deepEqual(seen.failures, []);
       assert.deepEqual([...seen.answers.keys()].sort(), ['v1', 'v2']);
+    });
+
+    it('that does not stay ready is taken back, and no user notices', async () => {
+      const inputs = { strategy: 'canary', canaryDuration: '20' };
+      const { result, seen } = await whileUsersAsk(url, () => deploy('flapping', inputs));
+      assert.equal(result.error?.code, 'ROLLOUT_FLAPPING', result.log);
+      assert.equal(result.said.outputs.get('rolledBack'), 'true');
+      assert.deepEqual(seen.failures, []);
     });
 
     it('that crashes is taken back, and no user notices', async () => {

@@ -11,7 +11,7 @@ import { testContext } from './services.ts';
 /** One version of the deployment tests' web application. */
 export interface WebImage {
   readonly tag: string;
-  readonly behaviour?: 'crash' | 'unready' | 'broken' | 'slow';
+  readonly behaviour?: 'crash' | 'unready' | 'flapping' | 'broken' | 'slow';
   readonly modelVersion: string;
   /** RFC 3339. */
   readonly created: string;

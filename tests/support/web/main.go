@@ -15,8 +15,10 @@ func main() {
 		fmt.Println("fatal: the model file is corrupt")
 		os.Exit(3)
 	}
+	began := time.Now()
 	http.HandleFunc("/healthz", func(answer http.ResponseWriter, _ *http.Request) {
-		if os.Getenv("BEHAVIOUR") == "unready" {
+		behaviour := os.Getenv("BEHAVIOUR")
+		if behaviour == "unready" || behaviour == "flapping" && time.Since(began) > 3*time.Second {
 			http.Error(answer, "warming up", http.StatusServiceUnavailable)
 			return
 		}
