@@ -1,7 +1,24 @@
 import type { StoredFile } from './store.ts';
 
 /** What is known of a file's content before it is read. */
-export type KnownDigests = Pick<StoredFile, 'sha256' | 'md5'>;
+export type KnownDigests = Pick<StoredFile, 'sha256' | 'md5' | 'checksum'>;
+
+/** What a store keeps of a whole file against damage; unlike a digest it proves nothing against intent. */
+export interface Checksum {
+  readonly algorithm: 'sha1' | 'crc64nvme' | 'crc32c' | 'crc32';
+  /** Hexadecimal, most significant byte first. */
+  readonly value: string;
+}
+
+const checksumBytes = { sha1: 20, crc64nvme: 8, crc32c: 4, crc32: 4 } as const;
+
+function checksumOf(header: (name: string) => string | undefined): Checksum | undefined {
+  for (const algorithm of Object.keys(checksumBytes) as Checksum['algorithm'][]) {
+    const value = hexOf(header(`x-amz-checksum-${algorithm}`), checksumBytes[algorithm]);
+    if (value !== undefined) return { algorithm, value };
+  }
+  return undefined;
+}
 
 function hexOf(base64: string | undefined, bytes: number): string | undefined {
   if (base64 === undefined || !/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) return undefined;
@@ -35,5 +52,10 @@ export function digestsOf(status: number, header: (name: string) => string | und
   const md5 =
     hexOf(header('x-ms-blob-content-md5'), 16) ??
     (status === 200 ? hexOf(header('content-md5'), 16) : undefined);
-  return { ...(sha256 !== undefined && { sha256 }), ...(md5 !== undefined && { md5 }) };
+  const checksum = composite ? undefined : checksumOf(header);
+  return {
+    ...(sha256 !== undefined && { sha256 }),
+    ...(md5 !== undefined && { md5 }),
+    ...(checksum !== undefined && { checksum }),
+  };
 }

@@ -3,6 +3,7 @@ import { DeliveryError } from '../errors.ts';
 import { exclusively } from '../files/exclusive.ts';
 import type { Log } from '../host/host.ts';
 import type { Archived } from './archived.ts';
+import type { Checksum } from './checksums.ts';
 import type { LockedFile, ModelLock } from './lock.ts';
 import type { Finding } from './scan/content.ts';
 import type { ScanMode } from './scan/model.ts';
@@ -14,6 +15,8 @@ export interface DeliveryPlan {
   readonly resolved: ModelLock;
   /** Hexadecimal MD5 by path, where the store keeps one. */
   readonly md5: ReadonlyMap<string, string>;
+  /** By path, where the store keeps one. */
+  readonly checksums?: ReadonlyMap<string, Checksum>;
   /** Paths of the files that the store cannot be asked for parts of. */
   readonly whole?: ReadonlySet<string>;
   /** Files that the store cannot give now. */

@@ -22,7 +22,7 @@ async function receiveAll(
   missing: readonly LockedFile[],
   { store, log, signal }: DeliveryContext,
 ): Promise<Received> {
-  const { folder, resolved, md5, whole } = plan;
+  const { folder, resolved, md5, checksums, whole } = plan;
   const total = missing.reduce((sum, file) => sum + file.size, 0);
   let bytes = 0;
   const files = await fetchSet({
@@ -32,8 +32,14 @@ async function receiveAll(
     fingerprint: resolved.fingerprint,
     files: missing.map((locked): WantedFile => {
       const stored = md5.get(locked.path);
+      const checksum = checksums?.get(locked.path);
       const asWhole = whole?.has(locked.path) ? { whole: true } : {};
-      return { locked, ...asWhole, ...(stored !== undefined && { md5: stored }) };
+      return {
+        locked,
+        ...asWhole,
+        ...(stored !== undefined && { md5: stored }),
+        ...(checksum !== undefined && { checksum }),
+      };
     }),
     async begin(totalBytes) {
       bytes = totalBytes;

@@ -8,18 +8,33 @@ import type { ModelStore } from './store.ts';
 const askedAtOnce = 8;
 const shownInError = 5;
 
-/** Asks the store, where it can tell more than its listing does, for digests of the files that have none. */
+/** Below this a question costs as much as the file; those are asked for only where a digest is demanded. */
+const worthAsking = 1024 * 1024;
+
+/**
+ * Asks the store, where it can tell more than its listing does, for digests of the files of which none is known;
+ * of small files only if `demanded`.
+ */
 export async function askDigests(
   store: ModelStore,
   files: readonly SelectedFile[],
+  known: (path: string) => boolean,
+  demanded: boolean,
   signal: AbortSignal,
 ): Promise<readonly SelectedFile[]> {
   const { digests } = store;
   if (digests === undefined) return files;
   return mapParallel(files, askedAtOnce, async (file) => {
     const { path, stored } = file;
-    if (stored.sha256 !== undefined || stored.md5 !== undefined) return file;
-    return { path, stored: { ...stored, ...(await digests(stored, signal)) } };
+    const enough = stored.sha256 !== undefined || stored.md5 !== undefined || known(path);
+    if (enough || !(demanded || stored.size > worthAsking)) return file;
+    const told = await digests(stored, signal).catch((error: unknown) => {
+      signal.throwIfAborted();
+      // What is wrong with the service will be met, and told, by the reading.
+      if (demanded || (error instanceof DeliveryError && error.code === 'MODEL_CHANGED')) throw error;
+      return {};
+    });
+    return { path, stored: { ...stored, ...told } };
   });
 }
 

@@ -1,4 +1,5 @@
 import { DeliveryError, type ErrorDetails } from '../errors.ts';
+import type { Checksum, KnownDigests } from './checksums.ts';
 import type { LockedSource } from './lock.ts';
 
 /** A file as the store lists it. */
@@ -15,6 +16,7 @@ export interface StoredFile {
   readonly sha256?: string;
   /** Hexadecimal MD5 that the store keeps for the whole file. */
   readonly md5?: string;
+  readonly checksum?: Checksum;
   /** True where a part costs as much as the whole, because parts cannot be asked for. */
   readonly whole?: boolean;
   /** Set where the bytes cannot be read now: archived, or on their way back from there. */
@@ -54,7 +56,7 @@ export interface ModelStore {
   /** The bytes of exactly this file, as the store had them when it was listed. */
   read(file: PinnedFile, options: ReadOptions): Promise<AsyncIterable<Uint8Array>>;
   /** Digests that the store keeps of exactly this file and that its listing leaves out, by a request a file. */
-  digests?(file: PinnedFile, signal: AbortSignal): Promise<Pick<StoredFile, 'sha256' | 'md5'>>;
+  digests?(file: PinnedFile, signal: AbortSignal): Promise<KnownDigests>;
   /**
    * The request by which {@link read} would ask, for a transfer that takes bytes faster than a store's client hands
    * them out; undefined where there is none. An answer that is not exactly the part is left to {@link read}.

@@ -54,6 +54,11 @@ function planOf(inputs: FetchInputs, resolved: ModelLock, selection: Selection):
   return {
     resolved,
     md5: new Map(md5),
+    checksums: new Map(
+      selection.files.flatMap(({ path, stored }) =>
+        stored.checksum === undefined ? [] : [[path, stored.checksum] as const],
+      ),
+    ),
     archived: new Map(
       selection.files.flatMap(({ path, stored }) =>
         stored.archived === undefined ? [] : [[path, stored.archived] as const],
@@ -108,9 +113,15 @@ interface Outcome {
 /** The version to bring, with every digest that is known before. */
 async function planFor(inputs: FetchInputs, chosen: Selection, task: Task): Promise<DeliveryPlan> {
   const { store, signal, comparison } = task;
-  const files = inputs.requireDigest ? await askDigests(store, chosen.files, signal) : chosen.files;
+  const before = await comparison;
+  const listed = new Map(resolvedLock(store, chosen, before).files.map(({ path, sha256 }) => [path, sha256]));
+  const isKnown = (path: string) => listed.get(path) !== undefined;
+  const asked = inputs.requireDigest || inputs.mode === 'download';
+  const files = asked
+    ? await askDigests(store, chosen.files, isKnown, inputs.requireDigest, signal)
+    : chosen.files;
   const selection = { ...chosen, files };
-  const plan = planOf(inputs, resolvedLock(store, selection, await comparison), selection);
+  const plan = planOf(inputs, resolvedLock(store, selection, before), selection);
   if (inputs.requireDigest) {
     const model = `model '${plan.resolved.name}', version '${plan.resolved.version}'`;
     const reads = inputs.mode === 'download';

@@ -5,14 +5,17 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { PutObjectCommand } from '@aws-sdk/client-s3';
 import type { S3Endpoint } from '../../local/lib/endpoints.ts';
 import { DeliveryError, explain } from '../../src/errors.ts';
+import { s3Client } from '../../src/model/s3/client.ts';
 import { checkedBucket, checkedS3Endpoint, type S3Location } from '../../src/model/s3/location.ts';
 import { openS3Store } from '../../src/model/s3/store.ts';
 import { isOverload, retryAfter, type StoredFile } from '../../src/model/store.ts';
 import { run } from '../../tasks/FetchModel/run.ts';
-import { newBucket, s3Location } from '../support/buckets.ts';
+import { newBucket, s3Connection, s3Location } from '../support/buckets.ts';
 import { type SeenRequest, withFaultProxy } from '../support/faultProxy.ts';
+import { failureOf as fetchFailure, fetchModel, filesBelow } from '../support/fetch.ts';
 import { withFolder } from '../support/folder.ts';
 import { recordingHost } from '../support/host.ts';
 import { services } from '../support/services.ts';
@@ -209,6 +212,38 @@ describe('a model in S3', function () {
     );
     assert.equal((await failureOf(read)).code, 'STORAGE_UNREACHABLE');
   });
+
+  it('verifies the checksums that the service keeps, without being told to', () =>
+    withFolder(async (folder) => {
+      const { location } = await newBucket(s3);
+      const content = randomBytes(3 * 1024 * 1024);
+      const algorithms = ['CRC32', 'CRC32C', 'SHA1', 'SHA256'] as const;
+      for (const ChecksumAlgorithm of algorithms) {
+        const Key = `m-${ChecksumAlgorithm}/1/weights`;
+        const put = { Bucket: location.bucket, Key, Body: content, ChecksumAlgorithm };
+        await s3Client(location, 2).send(new PutObjectCommand(put));
+      }
+      // What lies on the service's disk is damaged now and then; here it is on its way.
+      let damaged = true;
+      const rule = ({ method }: SeenRequest) =>
+        damaged && method === 'GET' ? ({ kind: 'flip', at: 500_000 } as const) : undefined;
+      await withFaultProxy(s3.url, rule, async ({ url }) => {
+        for (const algorithm of algorithms) {
+          const inputs = {
+            ...{ source: 's3', s3Connection: 's3', bucket: location.bucket, s3Endpoint: url },
+            ...{ model: `m-${algorithm}`, targetFolder: join(folder, algorithm) },
+          };
+          damaged = true;
+          const { code, text } = await fetchFailure(inputs, undefined, [s3Connection(s3)]);
+          assert.equal(code, 'MODEL_CORRUPT');
+          assert.match(text, new RegExp(`its ${algorithm.slice(0, 3)}-`));
+          assert.deepEqual(await filesBelow(join(folder, algorithm)), []);
+          damaged = false;
+          await fetchModel(inputs, undefined, [s3Connection(s3)]);
+          assert.ok(content.equals(await readFile(join(folder, algorithm, 'weights'))));
+        }
+      });
+    }));
 });
 
 describe('a place in S3', () => {

@@ -6,6 +6,7 @@ import {
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
 import type { S3Endpoint } from '../../local/lib/endpoints.ts';
+import type { ServiceConnection } from '../../src/host/host.ts';
 import { s3Client } from '../../src/model/s3/client.ts';
 import type { S3Location } from '../../src/model/s3/location.ts';
 
@@ -19,6 +20,12 @@ export interface TestBucket {
 /** Where the local S3 service's bucket of this name is. */
 export function s3Location({ url, region, ...credentials }: S3Endpoint, bucket: string): S3Location {
   return { bucket, region, endpoint: url, addressing: 'auto', credentials };
+}
+
+/** The service connection `s3` of the local S3 service. */
+export function s3Connection({ accessKeyId, secretAccessKey, region }: S3Endpoint): ServiceConnection {
+  const parameters = { username: accessKeyId, password: secretAccessKey, region };
+  return { id: 's3', url: '', scheme: 'UsernamePassword', parameters, data: {} };
 }
 
 /** A new bucket. */

@@ -1,6 +1,6 @@
 import type { ServiceConnection } from '../../src/host/host.ts';
 import { newContainer, publish } from './blobs.ts';
-import { newBucket } from './buckets.ts';
+import { newBucket, s3Connection } from './buckets.ts';
 import { type Inputs, keyInputs } from './fetch.ts';
 import { type MlflowModel, mlflowConnection, newMlflowModel } from './mlflow.ts';
 import { startNginx } from './nginx.ts';
@@ -56,22 +56,14 @@ export async function azureSource(): Promise<FaultySource> {
 export async function s3Source(): Promise<FaultySource> {
   const { s3 } = await services('s3');
   const { location, put, remove } = await newBucket(s3);
-  const { accessKeyId, secretAccessKey, region, url } = s3;
-  const connection: ServiceConnection = {
-    id: 's3',
-    url: '',
-    scheme: 'UsernamePassword',
-    parameters: { username: accessKeyId, password: secretAccessKey, region },
-    data: {},
-  };
   const refusal = '<Error><Code>InvalidObjectState</Code><Message>archived</Message></Error>';
   return {
-    upstream: url,
+    upstream: s3.url,
     inputs: (model, targetFolder, s3Endpoint) => ({
       ...{ source: 's3', s3Connection: 's3', bucket: location.bucket },
       ...{ model, targetFolder, s3Endpoint },
     }),
-    connections: () => [connection],
+    connections: () => [s3Connection(s3)],
     put: (model, file, content) => put(`${model}/1/${file}`, content),
     remove: (model, file) => remove(`${model}/1/${file}`),
     archived: { status: 403, headers: { 'content-type': 'application/xml' }, body: refusal },

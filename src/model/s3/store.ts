@@ -102,6 +102,10 @@ async function digestsOfObject(
     const headers: Readonly<Record<string, string | undefined>> = {
       'x-amz-meta-sha256': answer.Metadata?.['sha256'],
       'x-amz-checksum-sha256': answer.ChecksumSHA256,
+      'x-amz-checksum-sha1': answer.ChecksumSHA1,
+      'x-amz-checksum-crc64nvme': answer.ChecksumCRC64NVME,
+      'x-amz-checksum-crc32c': answer.ChecksumCRC32C,
+      'x-amz-checksum-crc32': answer.ChecksumCRC32,
       'x-amz-checksum-type': answer.ChecksumType,
     };
     return digestsOf(200, (name) => headers[name]);

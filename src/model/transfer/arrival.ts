@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { DeliveryError } from '../../errors.ts';
 import { writingTo } from '../../files/errors.ts';
 import { makeFolder } from '../../files/folder.ts';
+import type { Checksum } from '../checksums.ts';
 import type { LockedFile } from '../lock.ts';
 import { type Algorithm, type FollowingHash, type HashThreads, smallBytes } from './hasher.ts';
 import { type ByteRange, rangesOf } from './ranges.ts';
@@ -13,6 +14,7 @@ export interface WantedFile {
   readonly locked: LockedFile;
   /** Hexadecimal MD5 that the store keeps. */
   readonly md5?: string;
+  readonly checksum?: Checksum;
   /** The store cannot be asked for parts of it. */
   readonly whole?: boolean;
 }
@@ -40,20 +42,34 @@ function corrupt(file: LockedFile, name: string, actual: string, wanted: string)
   });
 }
 
-/** The file's hexadecimal SHA-256, once its digests are what they shall be. */
-function verified({ locked, md5 }: WantedFile, [sha256 = '', actualMd5]: readonly string[]): string {
-  if (locked.sha256 !== undefined && locked.sha256 !== sha256) {
-    throw corrupt(locked, 'SHA-256', sha256, locked.sha256);
-  }
-  if (md5 !== undefined && actualMd5 !== undefined && actualMd5 !== md5) {
-    throw corrupt(locked, 'MD5', actualMd5, md5);
-  }
-  return sha256;
+/** What the bytes are compared with: the best that is known. A recorded SHA-256 makes the others not worth their time. */
+function expected({ locked, md5, checksum }: WantedFile): readonly [Algorithm, string] | undefined {
+  if (locked.sha256 !== undefined) return ['sha256', locked.sha256];
+  if (md5 !== undefined) return ['md5', md5];
+  return checksum === undefined ? undefined : [checksum.algorithm, checksum.value];
 }
 
-/** A recorded SHA-256 proves more than an MD5, so the MD5 is then not worth its time. */
-function algorithmsFor({ locked, md5 }: WantedFile): readonly Algorithm[] {
-  return md5 !== undefined && locked.sha256 === undefined ? ['sha256', 'md5'] : ['sha256'];
+function algorithmsFor(wanted: WantedFile): readonly Algorithm[] {
+  const [algorithm = 'sha256'] = expected(wanted) ?? [];
+  return algorithm === 'sha256' ? ['sha256'] : ['sha256', algorithm];
+}
+
+const shownNames: Readonly<Record<Algorithm, string>> = {
+  sha256: 'SHA-256',
+  md5: 'MD5',
+  sha1: 'SHA-1',
+  crc64nvme: 'CRC-64/NVME',
+  crc32c: 'CRC-32C',
+  crc32: 'CRC-32',
+};
+
+/** The file's hexadecimal SHA-256, once its digests are what they shall be. */
+function verified(wanted: WantedFile, digests: readonly string[]): string {
+  const [algorithm = 'sha256', value] = expected(wanted) ?? [];
+  const actual = digests[algorithmsFor(wanted).indexOf(algorithm)] ?? '';
+  if (value !== undefined && actual !== value)
+    throw corrupt(wanted.locked, shownNames[algorithm], actual, value);
+  return digests[0] ?? '';
 }
 
 async function openPartial(partial: string, size: number): Promise<FileHandle> {

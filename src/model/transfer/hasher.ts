@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import type { Checksum } from '../checksums.ts';
 import { hashWorkerProgram } from './hashWorker.ts';
 
-export type Algorithm = 'sha256' | 'md5';
+export type Algorithm = 'sha256' | 'md5' | Checksum['algorithm'];
 
 /** The hash of one growing file. */
 export interface FollowingHash {

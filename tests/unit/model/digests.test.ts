@@ -33,6 +33,15 @@ describe('Digests that headers tell', () => {
     assert.deepEqual(read({ 'x-amz-checksum-sha256': sha256.toString('base64'), ...type }), {});
   });
 
+  it("are S3's checksums of whole objects, the strongest first", () => {
+    const crc32c = { 'x-amz-checksum-crc32c': '4waSgw==' };
+    assert.deepEqual(read(crc32c), { checksum: { algorithm: 'crc32c', value: 'e3069283' } });
+    const both = { ...crc32c, 'x-amz-checksum-crc64nvme': 'rosUhgp5mIg=' };
+    assert.deepEqual(read(both), { checksum: { algorithm: 'crc64nvme', value: 'ae8b14860a799888' } });
+    assert.deepEqual(read({ 'x-amz-checksum-crc32c': '4waSgw==-2' }), {});
+    assert.deepEqual(read({ ...crc32c, 'x-amz-checksum-type': 'COMPOSITE' }), {});
+  });
+
   it('are nothing where a value is not one', () =>
     assert.deepEqual(
       read({ 'repr-digest': 'sha-256=:short:', digest: 'sha-256', 'x-amz-meta-sha256': 'none' }),
