@@ -125,6 +125,7 @@ export async function startAcr(
     lifeSeconds: 3600,
     acceptsResourceManager: true,
     acceptsOwnAudience: true,
+    abac: false,
     admitsNetwork: true,
   };
   const port = await freePort();

@@ -11,6 +11,8 @@ export interface Grant {
   /** A repository's name, or `*` for all. */
   readonly repository: string;
   readonly actions: readonly ('pull' | 'push' | 'delete')[];
+  /** By a role for repositories (Container Registry Repository Writer), the only ones that an ABAC registry honours. */
+  readonly byRepositoryRole?: boolean;
 }
 
 /** Settings of a registry, to be changed while it runs. */
@@ -23,6 +25,8 @@ export interface AcrSettings {
   /** Whether tokens for the resource manager are taken too (azureADAuthenticationAsArmPolicy). */
   acceptsResourceManager: boolean;
   acceptsOwnAudience: boolean;
+  /** Permissions by repository (ABAC): roles for repositories alone, entered by the registry's own audience alone. */
+  abac: boolean;
   /** False answers as a registry with network rules does. */
   admitsNetwork: boolean;
 }
@@ -60,11 +64,12 @@ interface Access {
   readonly actions: readonly string[];
 }
 
-function grantedAccess(scope: string, objectId: string, grants: readonly Grant[]): Access[] {
+function grantedAccess(scope: string, objectId: string, { grants, abac }: AcrSettings): Access[] {
   return scope.split(' ').flatMap((part) => {
     const [type = '', name = '', wanted = ''] = part.split(':');
     const allowed = grants
       .filter((one) => one.objectId === objectId && [name, '*'].includes(one.repository))
+      .filter((one) => !abac || one.byRepositoryRole === true)
       .flatMap(({ actions }) => actions as readonly string[]);
     const actions = wanted.split(',').filter((action) => allowed.includes(action));
     return type === 'repository' && actions.length > 0 ? [{ type, name, actions }] : [];
@@ -91,7 +96,7 @@ export async function createAcrTokenService(
     }
     const accepted: string[] = [
       ...(settings.acceptsOwnAudience ? [audiences.registry] : []),
-      ...(settings.acceptsResourceManager ? [audiences.resourceManager] : []),
+      ...(settings.acceptsResourceManager && !settings.abac ? [audiences.resourceManager] : []),
     ];
     const verified = await entra.verify(`Bearer ${form.get('access_token')}`, accepted);
     if ('problem' in verified || verified.claims['tid'] !== form.get('tenant')) return unauthorized();
@@ -111,8 +116,10 @@ export async function createAcrTokenService(
       return unauthorized();
     }
     const objectId = decodeJwt(shown).sub ?? '';
-    const tasks: Grant = { objectId: settings.tasksPrincipal, repository: '*', actions: ['pull', 'push'] };
-    const access = grantedAccess(form.get('scope') ?? '', objectId, [...settings.grants, tasks]);
+    const actions = ['pull', 'push'] as const;
+    const tasks = { objectId: settings.tasksPrincipal, repository: '*', actions, byRepositoryRole: true };
+    const grants = [...settings.grants, tasks];
+    const access = grantedAccess(form.get('scope') ?? '', objectId, { ...settings, grants });
     if (access.length === 0 && (form.get('scope') ?? '') !== '') return unauthorized();
     const claims = { iss: acrIssuer, aud: service(), sub: objectId, access };
     return { status: 200, json: { access_token: await sign(claims, settings.lifeSeconds) } };

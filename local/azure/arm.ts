@@ -1,7 +1,7 @@
 import { audiences, type LocalIdentity } from '../identity/index.ts';
 import { type Answer, type Asked, type RunningServer, startServer } from '../identity/server.ts';
 import { type ListedResource, listOf } from './armLists.ts';
-import { forbidden, refused, tokenRefused, versionRefusal } from './armRefusals.ts';
+import { forbidden, refused, tokenRefused, versionRefusal, wrongTenant } from './armRefusals.ts';
 import { createLocalTasks, listedRegistry, type TasksRegistry } from './registryTasks.ts';
 import { type ClusterCommands, createRunCommands, type RunCommands } from './runCommands.ts';
 
@@ -26,6 +26,8 @@ export interface ManagedCluster {
 
 /** The resource manager, in this process, over HTTPS. */
 export interface LocalArm extends RunningServer {
+  /** The tenant that its subscriptions trust. */
+  tenantId: string;
   clusters: readonly ManagedCluster[];
   /** What it lists beside the clusters. */
   resources: readonly ListedResource[];
@@ -144,6 +146,8 @@ export async function startArm(local: LocalIdentity): Promise<LocalArm> {
     const verified = await local.entra.verify(request.headers['authorization'], [audiences.resourceManager]);
     if ('problem' in verified) return tokenRefused(verified.problem);
     const resources = [...arm.clusters.map(listed), ...arm.resources, ...arm.registries.map(listedRegistry)];
+    const { tid } = verified.claims;
+    if (tid !== arm.tenantId) return wrongTenant(String(tid), arm.tenantId);
     const list = listOf(resources, request);
     if (list !== undefined) return list;
     const objectId = String(verified.claims['oid']);
@@ -160,6 +164,7 @@ export async function startArm(local: LocalIdentity): Promise<LocalArm> {
   const server = await startServer(answer, await local.authority.issue());
   const arm: LocalArm = {
     ...server,
+    tenantId: local.tenantId,
     clusters: [],
     resources: [],
     registries: [],

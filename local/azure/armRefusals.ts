@@ -43,3 +43,13 @@ export function forbidden(objectId: string, action: string, path: string): Answe
     `The client '${objectId}' with object id '${objectId}' does not have authorization to perform action '${action}' over scope '${path}' or the scope is invalid. If access was recently granted, please refresh your credentials.`,
   );
 }
+
+/** The refusal of a token of a tenant that the subscription does not trust. */
+export function wrongTenant(found: string, trusted: string): Answer {
+  const [shown, wanted] = [found, trusted].map((id) => `https://sts.windows.net/${id}/`);
+  return refused(
+    401,
+    'InvalidAuthenticationTokenTenant',
+    `The access token is from the wrong issuer '${shown}'. It must match the tenant '${wanted}' associated with this subscription.`,
+  );
+}

@@ -43,6 +43,14 @@ function roleMissing(target: AksTarget, asked: Asked): Words {
 
 function words(refusal: ArmRefusal, target: AksTarget, asked: Asked): Words {
   if (refusal.status === 403) return roleMissing(target, asked);
+  if (refusal.code === 'InvalidAuthenticationTokenTenant') {
+    return {
+      code: 'AZURE_TENANT_MISMATCH',
+      message: `Subscription '${target.subscriptionId}' belongs to another tenant than the one that the identity signs in to.`,
+      remedy:
+        "Correct the tenant id of the service connection, or use a connection of the subscription's tenant (az account show --query tenantId).",
+    };
+  }
   if (/disable local accounts|static credential/i.test(refusal.message)) {
     return {
       code: 'AKS_ADMIN_DISABLED',

@@ -171,6 +171,21 @@ describe('entering an AKS cluster', () => {
     assert.match((await failureText(access({ cluster: 'test' }))).text, /Cluster 'test' does not exist/);
   });
 
+  it('names the role that is taken away between two requests, and asks no more', async () => {
+    await access();
+    arm.clusters = [cluster({ users: [] })];
+    const asked = arm.requests.length;
+    assert.equal((await failureText(access())).code, 'AKS_ROLE_MISSING');
+    assert.equal(arm.requests.length, asked + 1);
+  });
+
+  it('tells a subscription of another tenant', async () => {
+    arm.tenantId = '00000000-0000-4000-8000-0000000000cc';
+    const { code, text } = await failureText(access());
+    assert.equal(code, 'AZURE_TENANT_MISMATCH');
+    assert.match(text, /wrong issuer/);
+  });
+
   it('tells that the resource manager cannot be reached', async () => {
     await arm.close();
     assert.equal((await failureText(access())).code, 'ARM_UNREACHABLE');

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
+import { bundleTask } from '../../build/bundle.ts';
 import { type LocalAcr, startAcr } from '../../local/azure/acr.ts';
 import { audiences, type LocalIdentity, startIdentity } from '../../local/identity/index.ts';
 import type { LocalContext } from '../../local/lib/context.ts';
@@ -18,6 +19,7 @@ import { createAuthorizer } from '../../src/oci/auth.ts';
 import { createRegistryClient, type RegistryClient } from '../../src/oci/client.ts';
 import { digestOf } from '../../src/oci/documents.ts';
 import { mediaTypes } from '../../src/oci/types.ts';
+import { agentEnvironment, runBundle } from '../support/bundle.ts';
 import { withFolder } from '../support/folder.ts';
 import {
   assertIdsShown,
@@ -28,6 +30,7 @@ import {
 } from '../support/identity.ts';
 import { withOwnServices } from '../support/ownServices.ts';
 import { services } from '../support/services.ts';
+import { pushWebImagesBy } from '../support/webImage.ts';
 
 interface Opened {
   /** The product's client, which may push to `team/app`. */
@@ -154,6 +157,57 @@ describe('signing in to an Azure container registry', function () {
       assert.equal(pulling.code, 'REGISTRY_ROLE_MISSING');
       assert.match(pulling.text, /AcrPull.*Container Registry Repository Reader/);
     }));
+
+  it('names the role that is taken away in the middle of a push, and asks no more', () =>
+    withAcr(async ({ client, acr, local }) => {
+      local.entra.lifeSeconds = 2;
+      acr.settings.lifeSeconds = 2;
+      const content = Buffer.alloc(64 * 1024, 3);
+      const open = async function* (offset: number) {
+        yield content.subarray(offset, 1024);
+        acr.settings.grants = [];
+        await sleep(2200);
+        yield content.subarray(1024);
+      };
+      const blob = { digest: digestOf(content), size: content.length, open };
+      const { code, text } = await failureText(client.pushBlob('team/app', blob));
+      assert.equal(code, 'REGISTRY_ROLE_MISSING', text);
+      assert.match(text, /'AcrPush'/);
+      assert.equal(acr.requests.filter((line) => line === 'POST /oauth2/token').length, 2);
+    }));
+
+  it("builds in a registry with permissions by repository, by the registry's own audience and a role for them", () =>
+    withAcr(({ client, acr, local, warnings }) =>
+      withFolder(async (folder) => {
+        const [{ objectId }, actions] = [local.application, ['pull', 'push'] as const];
+        await pushWebImagesBy(client, 'team/app', [
+          { tag: 'base', modelVersion: '', created: '2026-01-01T00:00:00Z' },
+        ]);
+        acr.settings.abac = true;
+        const work = join(folder, 'agent');
+        await mkdir(join(work, 'app'), { recursive: true });
+        await writeFile(join(work, 'app', 'app.py'), 'print("scoring")\n');
+        const { host } = new URL(acr.url);
+        const connection = azureServiceConnection(local, 'workloadIdentity');
+        const inputs = {
+          ...{ engine: 'registry', azureSubscription: connection.id, registry: host, repository: 'team/app' },
+          ...{ tags: '1', appFolder: 'app', baseImage: `${host}/team/app:base`, command: 'python3 app.py' },
+        };
+        const environment = agentEnvironment(local, [connection], inputs);
+        const build = () => runBundle('BuildModelImage', environment, work, local.authority.certificate);
+        await bundleTask('BuildModelImage');
+        acr.settings.grants = [{ objectId, repository: '*', actions }];
+        const refused = (await build()).output;
+        assert.match(refused, /REGISTRY_ROLE_MISSING/, 'AcrPush is not honoured there');
+        assert.match(refused, /Container Registry Repository (Reader|Writer)/);
+        acr.settings.grants = [{ objectId, repository: 'team/app', actions, byRepositoryRole: true }];
+        acr.settings.acceptsResourceManager = true;
+        const { output } = await build();
+        assert.match(output, /##vso\[task\.complete result=Succeeded;\]/, output);
+        assert.doesNotMatch(output, /by a token for the resource manager/);
+        assert.deepEqual(warnings, []);
+      }),
+    ));
 
   it("takes the resource manager's audience only where the registry's own fails, and says so", () =>
     withAcr(async ({ ask, acr, local, warnings }) => {
