@@ -231,6 +231,42 @@ describe('a role for S3', function () {
     assert.match(text, /Allow s3:GetObjectVersion on/);
   });
 
+  it('has sessions that are worth something only whole, in time and in their region', async () => {
+    const { store } = opened('oidc');
+    await store.children('', signal);
+    const [session] = aws.account.sessions;
+    assert.ok(session);
+    const { accessKeyId, secretAccessKey, sessionToken } = session;
+    const whole = { accessKeyId, secretAccessKey, sessionToken };
+    const [user] = aws.account.users;
+    assert.ok(user);
+    const readBy = async (credentials: S3Location['credentials'], region = aws.s3.region) => {
+      const location = {
+        bucket: bucket.location.bucket,
+        region,
+        endpoint: aws.s3.url,
+        addressing: 'auto' as const,
+      };
+      await openS3Store({ ...location, ...(credentials && { credentials }) }).children('', signal);
+    };
+    await readBy(whole);
+    const cases = [
+      [{ ...whole, secretAccessKey: user.secretAccessKey }, 'SignatureDoesNotMatch'],
+      [{ ...whole, sessionToken: `${sessionToken}x` }, 'InvalidToken'],
+      [{ accessKeyId, secretAccessKey }, 'InvalidToken'],
+      [{ accessKeyId: user.accessKeyId, secretAccessKey: user.secretAccessKey }, 'InvalidAccessKeyId'],
+    ] as const;
+    for (const [credentials] of cases) await assert.rejects(readBy(credentials));
+    await assert.rejects(readBy(whole, 'us-west-2'), { code: 'S3_REGION_WRONG' });
+    aws.account.sessions.splice(0, 1, { ...session, expires: Date.now() - 1 });
+    await assert.rejects(readBy(whole), { code: 'S3_TOKEN_EXPIRED' });
+    assert.deepEqual(aws.s3.refused, [
+      ...cases.map(([, code]) => code),
+      'AuthorizationHeaderMalformed',
+      'ExpiredToken',
+    ]);
+  });
+
   it('is told of sessions that the storage does not know', async () => {
     const { store } = opened('oidc');
     await store.children('', signal);
