@@ -12,6 +12,7 @@ export interface Admitted {
   readonly session: Session;
   /** For example `s3:GetObject`. */
   readonly action: string;
+  readonly userAgent: string;
 }
 
 /** S3 for a role's sessions, in this process. */
@@ -90,7 +91,8 @@ function admit(account: Account, request: SignedRequest, region: string): Admitt
     );
   }
   const { action, resource } = asked(request);
-  if (allows(session.role.permissions, { action, resource })) return { session, action };
+  if (allows(session.role.permissions, { action, resource }))
+    return { session, action, userAgent: request.headers['user-agent'] ?? '' };
   throw new AwsRefusal(
     'AccessDenied',
     `User: ${session.arn} is not authorized to perform: ${action} on resource: "${resource}"`,

@@ -15,6 +15,8 @@ export interface Sts extends RunningServer {
   failNext(count: number, status: number): void;
   /** How far the service's clock is ahead of this machine's, in milliseconds. */
   clockMs: number;
+  /** How each request named its client. */
+  readonly userAgents: readonly string[];
   /** The region is switched off in the account. */
   regionDisabled: boolean;
 }
@@ -162,7 +164,9 @@ export async function startSts(
     });
   };
 
+  const userAgents: string[] = [];
   const answer = async (request: Asked): Promise<Answer> => {
+    userAgents.push(request.headers['user-agent'] ?? '');
     const made = await outcome(request);
     const date = new Date(Date.now() + sts.clockMs).toUTCString();
     return { ...made, headers: { ...made.headers, date } };
@@ -173,6 +177,7 @@ export async function startSts(
     ...server,
     lifeSeconds: undefined,
     clockMs: 0,
+    userAgents,
     regionDisabled: false,
     failNext: (count, status) => {
       failures = { count, status };

@@ -78,6 +78,12 @@ describe('a role for S3', function () {
         new Set(['s3:GetBucketVersioning', 's3:ListBucketVersions', 's3:GetObjectVersion']),
       );
       assert.deepEqual(aws.s3.refused, []);
+      const agents = [...aws.sts.userAgents, ...aws.s3.admitted.map(({ userAgent }) => userAgent)];
+      assert.deepEqual(
+        agents.filter((agent) => !/^model-delivery\b.* aws-sdk-js\//.test(agent)),
+        [],
+      );
+      assert.equal(aws.sts.userAgents.length, 1);
       assert.equal(local.devops.issued().length, way === 'oidc' ? 1 : 0);
       for (const token of local.devops.issued()) assert.ok(said.secrets.includes(token));
     });

@@ -2,6 +2,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { installedNetwork } from '../../http/network/network.ts';
+import { userAgent } from '../../http/ownRequest.ts';
 import type { S3Location } from './location.ts';
 
 /** Idle and connection limits in milliseconds; who reads watches for silence itself. */
@@ -17,9 +18,14 @@ function usualHandler() {
 export function clientSettings(attempts: number) {
   return {
     maxAttempts: attempts,
-    customUserAgent: 'model-delivery',
     requestHandler: usualHandler(),
   };
+}
+
+/** Puts the product's name before the SDK's in a request of the SDK, which writes only its own in that place. */
+export function nameProduct(request: unknown): void {
+  const { headers } = request as { readonly headers: Record<string, string> };
+  headers['user-agent'] = [userAgent(), headers['user-agent']].filter(Boolean).join(' ');
 }
 
 /** A client of the SDK; `attempts` 1 leaves repeating to the caller. */
@@ -30,7 +36,7 @@ export function s3Client(
 ): S3Client {
   const { region, endpoint, addressing } = location;
   const credentials = location.session ?? location.credentials;
-  return new S3Client({
+  const client = new S3Client({
     ...clientSettings(attempts),
     ...(requestHandler !== undefined && { requestHandler }),
     region,
@@ -43,4 +49,12 @@ export function s3Client(
     ...(endpoint !== undefined && { endpoint }),
     ...(credentials !== undefined && { credentials }),
   });
+  client.middlewareStack.add(
+    (next) => (input) => {
+      nameProduct(input.request);
+      return next(input);
+    },
+    { step: 'build', priority: 'low' },
+  );
+  return client;
 }

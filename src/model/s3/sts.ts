@@ -8,7 +8,7 @@ import {
 import { createSend } from '../../azure/http.ts';
 import { requestOidcToken } from '../../azure/oidc.ts';
 import { type Network, trustedAuthorities } from '../../azure/signIn.ts';
-import { clientSettings } from './client.ts';
+import { clientSettings, nameProduct } from './client.ts';
 import type { S3SignIn } from './connection.ts';
 import type { S3SessionKeys } from './location.ts';
 import type { S3Host } from './signIn.ts';
@@ -43,6 +43,13 @@ function openClient({ signIn, region }: SessionOrder, network: Network): Asked {
     ...(endpoint !== undefined && { endpoint }),
     ...(signIn.kind === 'role' && { credentials: signIn.credentials }),
   });
+  client.middlewareStack.add(
+    (next) => (input) => {
+      nameProduct(input.request);
+      return next(input);
+    },
+    { step: 'build', priority: 'low' },
+  );
   let date: string | undefined;
   client.middlewareStack.add(
     (next) => async (input) => {
