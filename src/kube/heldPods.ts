@@ -1,5 +1,6 @@
 import type { Pod } from 'kubernetes-types/core/v1.d.ts';
 import { DiagnosedFailure, diagnose } from './diagnosis.ts';
+import { watchHoping } from './hope.ts';
 import type { KubeObject, ObjectRef } from './objects.ts';
 import { isReady } from './podState.ts';
 import {
@@ -11,7 +12,7 @@ import {
   type View,
 } from './rollout.ts';
 import type { StageOptions } from './stageOptions.ts';
-import { watchUntil } from './watchUntil.ts';
+import { type Seen, watchUntil } from './watchUntil.ts';
 import { newPods } from './workloadState.ts';
 
 /** The ready pods of a held rollout: of its new template, and of the former ones. */
@@ -42,16 +43,25 @@ export async function waitHeld(
   wanted: number,
   options: StageOptions,
 ): Promise<HeldPods> {
-  const { client, signal, rolloutTimeoutMs: timeoutMs } = options;
-  const { answer, seen } = await watchUntil(client, collections(workload), { timeoutMs, signal }, (now) => {
-    const view = toView(now);
+  const { client, log, signal, rolloutTimeoutMs: timeoutMs } = options;
+  let view = toView([]);
+  const look = (now: Seen): { problem: RolloutProblem } | { pods: HeldPods } | undefined => {
+    view = toView(now);
     const problem = terminalProblem(view);
     if (problem !== undefined) return { problem };
     const pods = readyPods(view);
     return pods.fresh.length >= wanted ? { pods } : undefined;
-  });
-  if (answer?.pods !== undefined) return answer.pods;
-  const problem = answer?.problem ?? deadlineProblem(toView(seen), Math.round(timeoutMs / 1000));
+  };
+  const waiting = () => [
+    {
+      workload,
+      pods: view.workload === undefined ? [] : newPods(view.workload, view.replicaSets, view.pods),
+    },
+  ];
+  const watching = { timeoutMs, signal, log };
+  const { answer, hopeless } = await watchHoping(client, collections(workload), watching, look, waiting);
+  if (answer !== undefined && 'pods' in answer) return answer.pods;
+  const problem = answer?.problem ?? hopeless?.problem ?? deadlineProblem(view, Math.round(timeoutMs / 1000));
   return fail(workload, problem, options);
 }
 

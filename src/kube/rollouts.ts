@@ -1,5 +1,6 @@
 import type { Log } from '../host/host.ts';
 import type { Collection, KubeClient } from './client.ts';
+import { type Hopeless, type Waiting, watchHoping } from './hope.ts';
 import { describe, identity, type KubeObject, refOf } from './objects.ts';
 import {
   collections,
@@ -9,8 +10,8 @@ import {
   type RolloutOutcome,
   type View,
 } from './rollout.ts';
-import { type Seen, watchUntil } from './watchUntil.ts';
-import { workloadState } from './workloadState.ts';
+import type { Seen } from './watchUntil.ts';
+import { newPods, workloadState } from './workloadState.ts';
 
 export interface RolloutsOptions {
   readonly client: KubeClient;
@@ -83,6 +84,10 @@ function viewOf(workload: KubeObject, { named, owned }: Index): View {
   return { workload: live, replicaSets, pods: pods.filter(({ kind }) => kind === 'Pod') };
 }
 
+function podsUnderWay({ workload, replicaSets, pods }: View): Waiting['pods'] {
+  return workload === undefined ? [] : newPods(workload, replicaSets, pods);
+}
+
 /** True when something of the rollout has changed since it was looked at last. */
 function hasChanged(one: Pending, view: View): boolean {
   const seen = [view.workload, ...view.replicaSets, ...view.pods];
@@ -130,16 +135,32 @@ export async function watchRollouts(
       .filter((workload) => !outcomes.has(workload))
       .map((workload): [KubeObject, Pending] => [workload, { workload, seen: [], view: unseen }]),
   );
-  if (pending.size > 0) await watchPending(pending, outcomes, options);
+  const endsAt = performance.now() + options.timeoutMs;
+  if (pending.size > 0) await watchPending(pending, outcomes, { ...options, endsAt });
   return workloads.flatMap((workload) => outcomes.get(workload) ?? []);
+}
+
+/** A workload has failed whose pods find no node; what is left of the time goes on for the others. */
+async function giveUp(
+  { workload, problem }: Hopeless,
+  pending: Map<KubeObject, Pending>,
+  outcomes: Map<KubeObject, RolloutOutcome>,
+  options: RolloutsOptions & { readonly endsAt: number },
+): Promise<void> {
+  const live = pending.get(workload)?.view.workload ?? workload;
+  outcomes.set(workload, { state: 'failed', workload: live, problem });
+  pending.delete(workload);
+  if (options.until === 'first failure' || pending.size === 0) return;
+  await watchPending(pending, outcomes, options);
 }
 
 /** Moves what ends from `pending` to `outcomes`. */
 async function watchPending(
   pending: Map<KubeObject, Pending>,
   outcomes: Map<KubeObject, RolloutOutcome>,
-  options: RolloutsOptions,
+  options: RolloutsOptions & { readonly endsAt: number },
 ): Promise<void> {
+  const timeoutMs = Math.max(0, options.endsAt - performance.now());
   const total = pending.size;
   const tell = teller(total, options.log);
   const look = (seen: Seen): true | undefined => {
@@ -157,8 +178,17 @@ async function watchPending(
     return pending.size === 0 ? true : undefined;
   };
   const watched = sharedCollections([...pending.keys()]);
-  const { answer } = await watchUntil(options.client, watched, options, look);
+  const waiting = (): Waiting[] =>
+    [...pending.values()].map(({ workload, view }) => ({ workload, pods: podsUnderWay(view) }));
+  const { answer, hopeless } = await watchHoping(
+    options.client,
+    watched,
+    { ...options, timeoutMs },
+    look,
+    waiting,
+  );
   if (answer === true) return;
+  if (hopeless !== undefined) return giveUp(hopeless, pending, outcomes, options);
   const seconds = Math.round(options.timeoutMs / 1000);
   for (const { workload, view } of pending.values()) {
     const problem = deadlineProblem(view, seconds);

@@ -1,6 +1,6 @@
 import type { Host } from '../host/host.ts';
 import type { ResolvedImage } from './resolveImage.ts';
-import type { Trace } from './trace.ts';
+import type { Origin, Trace } from './trace.ts';
 
 function runUrl(host: Host): string | undefined {
   const [collection, project, id] = ['System.CollectionUri', 'System.TeamProject', 'Build.BuildId'].map(
@@ -8,6 +8,20 @@ function runUrl(host: Host): string | undefined {
   );
   if (collection === undefined || project === undefined || id === undefined) return undefined;
   return `${collection.replace(/\/?$/, '/')}${encodeURIComponent(project)}/_build/results?buildId=${id}`;
+}
+
+function originOf(host: Host): Origin | undefined {
+  const project = host.variable('System.TeamProject');
+  if (project === undefined) return undefined;
+  const org = host.variable('System.CollectionUri');
+  const pipelineId = host.variable('Release.DefinitionId') ?? host.variable('System.DefinitionId');
+  const jobName = host.variable('Agent.JobName');
+  return {
+    project,
+    ...(org === undefined ? {} : { org }),
+    ...(pipelineId === undefined ? {} : { pipelineId }),
+    ...(jobName === undefined ? {} : { jobName }),
+  };
 }
 
 /**
@@ -19,6 +33,7 @@ export function traceOf(image: ResolvedImage, host: Host): Trace {
   const run = host.variable('Release.ReleaseName') ?? host.variable('Build.BuildNumber');
   const commit = image.commit ?? host.variable('Build.SourceVersion');
   const url = runUrl(host);
+  const origin = originOf(host);
   return {
     image: image.reference,
     tags: image.tags,
@@ -27,5 +42,6 @@ export function traceOf(image: ResolvedImage, host: Host): Trace {
     ...(run === undefined ? {} : { run }),
     ...(url === undefined ? {} : { runUrl: url }),
     ...(commit === undefined ? {} : { commit }),
+    ...(origin === undefined ? {} : { origin }),
   };
 }

@@ -17,9 +17,20 @@ export interface Trace {
   readonly run?: string;
   readonly runUrl?: string;
   readonly commit?: string;
+  /** Where the run is in Azure Pipelines. */
+  readonly origin?: Origin;
+}
+
+/** The names by which Azure Pipelines links an environment's Kubernetes resource with runs. */
+export interface Origin {
+  readonly org?: string;
+  readonly project?: string;
+  readonly pipelineId?: string;
+  readonly jobName?: string;
 }
 
 const prefix = 'model-delivery/';
+const pipelinePrefix = 'azure-pipelines/';
 const changeCause = 'kubernetes.io/change-cause';
 
 function cause(trace: Trace): string {
@@ -27,6 +38,17 @@ function cause(trace: Trace): string {
     trace.model.version === undefined ? '' : `, model ${trace.model.name ?? ''} ${trace.model.version}`;
   const run = trace.run === undefined ? '' : ` by ${trace.pipeline ?? 'run'} ${trace.run}`;
   return `${trace.image}${model.replace('  ', ' ')}${run}`;
+}
+
+/**
+ * The annotations of KubernetesManifest@1, which the page of an environment's Kubernetes resource reads.
+ * https://learn.microsoft.com/azure/devops/pipelines/tasks/reference/kubernetes-manifest-v1
+ */
+function pipelineAnnotations({ pipeline, run, runUrl, origin }: Trace): [string, string][] {
+  if (origin === undefined) return [];
+  const values = { run, pipeline, ...origin, runuri: runUrl };
+  const set = Object.entries(values).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return set.map(([name, value]) => [pipelinePrefix + name, value]);
 }
 
 function annotations(trace: Trace): Record<string, string> {
@@ -42,7 +64,8 @@ function annotations(trace: Trace): Record<string, string> {
     commit: trace.commit,
   };
   const set = Object.entries(values).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  return Object.fromEntries(set.map(([name, value]) => [prefix + name, value]));
+  const own = set.map(([name, value]): [string, string] => [prefix + name, value]);
+  return Object.fromEntries([...own, ...pipelineAnnotations(trace)]);
 }
 
 /** Adds the trace to a workload and to its pods. */
@@ -59,7 +82,8 @@ export function withTrace(object: KubeObject, trace: Trace): KubeObject {
 
 /** True for the annotations that {@link withTrace} adds: alone they are no reason to roll anything. */
 export function isTrace(annotation: string): boolean {
-  return annotation.startsWith(prefix) || annotation === changeCause;
+  const isTold = annotation.startsWith(prefix) || annotation.startsWith(pipelinePrefix);
+  return isTold || annotation === changeCause;
 }
 
 /** The object and its source run for the log, for example `Deployment 'web' (deployed by nightly 20261122.1)`. */

@@ -146,11 +146,26 @@ describe("The run's trace", () => {
     assert.equal(podTemplate(traced)?.metadata?.annotations?.['model-delivery/model-version'], 'v7');
   });
 
+  it('links the objects with the run on the page of an environment in Azure Pipelines', () => {
+    const [deployment] = generate(application, { reference: image });
+    assert.ok(deployment);
+    const origin = { org: 'https://dev.azure.com/fabrikam/', project: 'Credit Risk', jobName: 'Deploy' };
+    const { annotations = {} } = withTrace(deployment.object, { ...trace, origin }).metadata;
+    const told = Object.entries(annotations).filter(([name]) => name.startsWith('azure-pipelines/'));
+    assert.deepEqual(Object.fromEntries(told), {
+      'azure-pipelines/run': '9',
+      'azure-pipelines/pipeline': 'nightly',
+      'azure-pipelines/org': origin.org,
+      'azure-pipelines/project': 'Credit Risk',
+      'azure-pipelines/jobName': 'Deploy',
+    });
+  });
+
   it('is no difference by itself, so that another run of the same state changes nothing', () => {
     const [deployment] = generate(application, { reference: image });
     assert.ok(deployment);
     const first = withTrace(deployment.object, trace);
-    const second = withTrace(deployment.object, { ...trace, run: '10' });
+    const second = withTrace(deployment.object, { ...trace, run: '10', origin: { project: 'Another' } });
     assert.deepEqual(comparable(first), comparable(second));
     const [other] = generate({ ...application, replicas: 3 }, { reference: image });
     assert.ok(other);
