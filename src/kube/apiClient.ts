@@ -93,10 +93,13 @@ function reads(transport: Transport, paths: Paths): Pick<KubeClient, 'get' | 'li
     async list(of, signal) {
       const path = await paths.ofCollection(of, signal);
       const call = { verb: 'list', what: `${of.kind}s in namespace '${of.namespace}'` };
-      return wholeList(async (part) => {
+      const page = async (part: Record<string, string>): Promise<Page> => {
         const query = { ...selectors(of), ...part };
         return toPage(await transport.json({ call, method: 'GET', path, query, signal }), of);
-      });
+      };
+      if (of.atMost === undefined) return wholeList(page);
+      const { items, resourceVersion, next } = await page({ limit: String(of.atMost) });
+      return { items, resourceVersion, isCut: next !== '' };
     },
     async *watch(of, resourceVersion, signal) {
       const path = await paths.ofCollection(of, signal);

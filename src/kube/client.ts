@@ -11,6 +11,8 @@ export interface Collection {
   readonly namespace: string;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
+  /** Reads no more objects than these; without it all, part after part. */
+  readonly atMost?: number;
 }
 
 export interface ApplyOptions {
@@ -58,6 +60,8 @@ export interface WatchEvent {
 
 export interface ObjectList {
   readonly items: readonly KubeObject[];
+  /** True when there are more objects than were to be read. */
+  readonly isCut?: boolean;
   readonly resourceVersion: string;
 }
 

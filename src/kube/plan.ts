@@ -7,6 +7,7 @@ import type { KubeClient } from './client.ts';
 import type { Manifest } from './manifests.ts';
 import { describe, isRecord, type KubeObject, refOf } from './objects.ts';
 import { isAsApplied } from './ownedFields.ts';
+import { type Read, readTogether } from './readTogether.ts';
 import { isTrace } from './trace.ts';
 import { withPodTemplate } from './workload.ts';
 
@@ -87,11 +88,12 @@ async function planUpdate<M extends Manifest>(
 async function planOne<M extends Manifest>(
   client: KubeClient,
   manifest: M,
+  read: Read,
   options: PlanOptions,
 ): Promise<Change<M>> {
   const { force, signal } = options;
   try {
-    const live = await client.get(refOf(manifest.object), signal);
+    const live = await read(refOf(manifest.object), signal);
     if (live !== undefined) return await planUpdate(client, manifest, live, options);
     const planned = await client.apply(manifest.object, { dryRun: true, force }, signal);
     return { manifest, action: 'create', planned };
@@ -109,7 +111,8 @@ export async function plan<M extends Manifest>(
   manifests: readonly M[],
   options: PlanOptions,
 ): Promise<Change<M>[]> {
-  return mapParallel(manifests, requestsAtOnce, (manifest) => planOne(client, manifest, options));
+  const read = await readTogether(client, manifests, options.signal);
+  return mapParallel(manifests, requestsAtOnce, (manifest) => planOne(client, manifest, read, options));
 }
 
 /** Gives objects without a namespace the default one, where their kind has namespaces. Throws KIND_UNKNOWN. */
