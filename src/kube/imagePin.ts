@@ -62,6 +62,9 @@ function choose(candidates: readonly Candidate[], target: PinTarget): readonly C
   return candidates.length === 1 && target.repository === undefined ? candidates : [];
 }
 
+/** A thousand names help nobody. */
+const shownContainers = 10;
+
 function noTarget(candidates: readonly Candidate[], target: PinTarget): DeliveryError {
   const seen = candidates.map(
     ({ manifest, container }) =>
@@ -78,7 +81,7 @@ function noTarget(candidates: readonly Candidate[], target: PinTarget): Delivery
     remedy:
       seen.length === 0
         ? 'They hold no workload at all: add the Deployment, or leave manifests empty to have it generated.'
-        : `Name the container in the input 'container'. There are: ${seen.join(', ')}.`,
+        : `Name the container in the input 'container'. There are: ${seen.slice(0, shownContainers).join(', ')}${seen.length > shownContainers ? ` and ${seen.length - shownContainers} more` : ''}.`,
   });
 }
 

@@ -16,6 +16,7 @@ import { putRouteBack } from './routeStatus.ts';
 import type { PodsUnderTest } from './sampling.ts';
 import { stage } from './stage.ts';
 import { isLeftToStage, runsImage, stagesOf } from './stageChoice.ts';
+import { removeStuckPods } from './stuckPods.ts';
 import { rolloutKinds } from './workload.ts';
 
 export interface ReleaseOptions<T> {
@@ -93,6 +94,8 @@ async function applyOne<T>(
   const { force, signal } = options;
   const object = await options.client.apply(change.manifest.object, { dryRun: false, force }, signal);
   options.log.info(`${change.action === 'create' ? 'Created' : 'Updated'} ${describe(refOf(object))}`);
+  // What a release that was killed, or was not to be taken back, has left.
+  if (object.kind === 'StatefulSet' && change.action === 'update') await removeStuckPods(object, options);
   return object;
 }
 

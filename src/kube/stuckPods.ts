@@ -25,7 +25,7 @@ function stuckPods(set: KubeObject, pods: readonly KubeObject[]): KubeObject[] {
 }
 
 /**
- * Removes the pods that keep a StatefulSet from its restored template: its controller waits for each pod to be ready
+ * Removes the pods that keep a StatefulSet from the template that was just applied: its controller waits for each pod to be ready
  * before it goes on to the next one, also for one that cannot be. Says so where this identity may not remove pods.
  * Source: https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback
  */
@@ -45,11 +45,11 @@ export async function removeStuckPods(
     const { uid } = pod.metadata;
     try {
       await client.remove(ref, { propagation: 'Background', ...(uid === undefined ? {} : { uid }) }, signal);
-      log.info(`Removed ${describe(ref)} of the failed state, which its StatefulSet would wait for`);
+      log.info(`Removed ${describe(ref)} of a state that failed, which its StatefulSet would wait for`);
     } catch (error) {
       if (!(error instanceof ApiError && error.status === 403)) throw error;
       log.warning(
-        `${describe(ref)} of the failed state keeps its StatefulSet from coming back, and this identity may not delete pods: delete it by hand.`,
+        `${describe(ref)} of a state that failed keeps its StatefulSet waiting, and this identity may not delete pods: delete it by hand.`,
       );
     }
   }

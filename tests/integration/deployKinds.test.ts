@@ -54,12 +54,16 @@ describe('A release of every kind that runs pods', function () {
     { tag: 'crash', modelVersion: 'v3', created: '2026-01-03T00:00:00Z', behaviour: 'crash' },
   ]);
 
-  const deploy = (tag: string, only: readonly string[]): Promise<Run> =>
+  const deploy = (
+    tag: string,
+    only: readonly string[],
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<Run> =>
     withFolder(async (folder) => {
       const all = objects(`${at.repository}:any`) as { readonly kind: string }[];
       const wanted = all.filter(({ kind }) => only.includes(kind));
       await writeFile(join(folder, 'all.yaml'), wanted.map((one) => stringify(one)).join('---\n'));
-      return at.deploy({ manifests: 'all.yaml', tagFilter: `^${tag}$` }, { workingFolder: folder });
+      return at.deploy({ manifests: 'all.yaml', tagFilter: `^${tag}$`, ...more }, { workingFolder: folder });
     });
 
   const imagesOf = async (apiVersion: string, kind: string): Promise<readonly (string | undefined)[]> => {
@@ -88,5 +92,12 @@ describe('A release of every kind that runs pods', function () {
     const run = await deploy('crash', ['StatefulSet', 'DaemonSet']);
     assert.equal(run.error?.code, 'ROLLOUT_CRASH', run.log);
     assert.equal(run.said.outputs.get('rolledBack'), 'true', run.log);
+  });
+
+  it('goes on from a stateful set whose pods crash since a release before', async () => {
+    const left = await deploy('crash', ['StatefulSet'], { rollbackOnFailure: 'false' });
+    assert.equal(left.error?.code, 'ROLLOUT_CRASH', left.log);
+    const { log } = succeeded(await deploy('1', ['StatefulSet']));
+    assert.match(log, /Removed Pod 'web-1'.*of a state that failed/);
   });
 });
