@@ -22,7 +22,7 @@ export interface LockedFile {
 
 /** Where the version was found, without any credential. */
 export interface LockedSource {
-  readonly type: 'azureBlob' | 's3' | 'http' | 'oci' | 'mlflow';
+  readonly type: 'azureBlob' | 's3' | 'http' | 'oci' | 'mlflow' | 'huggingFace';
   /** For Azure Blob the container's URL without query. */
   readonly url: string;
 }

@@ -1,5 +1,6 @@
 import type { AzureBlobLocation } from './azureBlob/location.ts';
 import type { HttpLocation } from './http/location.ts';
+import type { HuggingFaceLocation } from './huggingFace/location.ts';
 import type { MlflowLocation } from './mlflow/store.ts';
 import type { OciLocation } from './oci/location.ts';
 import type { S3Location } from './s3/location.ts';
@@ -15,7 +16,8 @@ export type ModelSource =
   | { readonly type: 's3'; readonly location: S3Location }
   | { readonly type: 'http'; readonly location: HttpLocation }
   | { readonly type: 'oci'; readonly location: OciLocation }
-  | { readonly type: 'mlflow'; readonly location: MlflowLocation };
+  | { readonly type: 'mlflow'; readonly location: MlflowLocation }
+  | { readonly type: 'huggingFace'; readonly location: HuggingFaceLocation };
 
 /** Opens the store of a source. Its client is loaded only here: whoever needs no bytes does not wait for it. */
 export async function openStore(source: ModelSource, signal: AbortSignal): Promise<ModelStore> {
@@ -30,6 +32,8 @@ export async function openStore(source: ModelSource, signal: AbortSignal): Promi
       return (await import('./http/store.ts')).openHttpStore(source.location);
     case 'mlflow':
       return (await import('./mlflow/store.ts')).openMlflowStore(source.location);
+    case 'huggingFace':
+      return (await import('./huggingFace/store.ts')).openHuggingFaceStore(source.location);
     case 'oci': {
       const { openOciStore } = await import('./oci/store.ts');
       return openOciStore(source.location, { signal });

@@ -4,6 +4,7 @@ import type { Host, ServiceConnection } from '../../src/host/host.ts';
 import { required } from '../../src/host/inputs.ts';
 import type { AzureBlobLocation } from '../../src/model/azureBlob/location.ts';
 import { checkedUrl, type HttpLocation, publicUrl } from '../../src/model/http/location.ts';
+import type { HuggingFaceLocation } from '../../src/model/huggingFace/location.ts';
 import type { LockedSource, ModelLock } from '../../src/model/lock.ts';
 import type { MlflowLocation } from '../../src/model/mlflow/store.ts';
 import { type OciLocation, ociLocation } from '../../src/model/oci/location.ts';
@@ -125,6 +126,14 @@ function server(host: Host, raw: Raw, source: LockedSource): MlflowLocation {
   return modelServer(connection, source.url, names) ?? { url: source.url };
 }
 
+/** The hub of the repository that the lock names. */
+function huggingFace(host: Host, raw: Raw, { name, source }: ModelLock): HuggingFaceLocation {
+  const end = `/${name}`;
+  if (!source.url.endsWith(end)) throw unsuitable('serviceConnection', source);
+  const url = source.url.slice(0, -end.length);
+  return { ...server(host, raw, { ...source, url }), model: name };
+}
+
 /** What is set for the model's source; `none` beside a connection of the model's stands for that connection. */
 function authenticationOf(raw: Raw): Raw['modelAuthentication'] {
   const { modelAuthentication, modelS3Connection, modelHttpConnection, modelRegistry } = raw;
@@ -153,6 +162,7 @@ const suitable: Readonly<Record<string, ReadonlySet<string>>> = {
   http: new Set(['serviceConnection', 'anonymous']),
   oci: new Set(['serviceConnection', 'anonymous', 'azureResourceManager']),
   mlflow: new Set(['serviceConnection', 'anonymous']),
+  huggingFace: new Set(['serviceConnection', 'anonymous']),
 };
 
 /**
@@ -178,6 +188,8 @@ export function sourceOf(host: Host, raw: Raw): ((lock: ModelLock) => ModelSourc
         return { type: 'oci', location: oci(host, raw, lock) };
       case 'mlflow':
         return { type: 'mlflow', location: server(host, raw, source) };
+      case 'huggingFace':
+        return { type: 'huggingFace', location: huggingFace(host, raw, lock) };
       default:
         throw unsuitable(authentication, source);
     }

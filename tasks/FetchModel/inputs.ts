@@ -40,11 +40,11 @@ import {
   isRange,
 } from './checks.ts';
 import { signatureOf } from './signature.ts';
-import { http, mlflow, oci, s3 } from './sources.ts';
+import { http, huggingFace, mlflow, oci, s3 } from './sources.ts';
 
 /** Every input of task.json, as it is read. */
 export const fields = {
-  source: choice(['azureBlob', 's3', 'http', 'oci', 'mlflow'], 'azureBlob'),
+  source: choice(['azureBlob', 's3', 'http', 'oci', 'mlflow', 'huggingFace'], 'azureBlob'),
   authentication: choice(
     ['accountKey', 'sas', 'connectionString', 'anonymous', 'azureResourceManager'],
     'accountKey',
@@ -228,6 +228,8 @@ function source(host: Host, raw: Raw, model: string): ModelSource {
       return { type: 'oci', location: oci(host, raw, model) };
     case 'mlflow':
       return { type: 'mlflow', location: mlflow(host, raw, model) };
+    case 'huggingFace':
+      return { type: 'huggingFace', location: huggingFace(host, raw, model) };
   }
 }
 

@@ -3,6 +3,7 @@ import { DeliveryError } from '../../src/errors.ts';
 import type { Host } from '../../src/host/host.ts';
 import { invalidInput, required } from '../../src/host/inputs.ts';
 import { checkedUrl, type HttpCredentials, type HttpLocation } from '../../src/model/http/location.ts';
+import { type HuggingFaceLocation, publicHub } from '../../src/model/huggingFace/location.ts';
 import type { MlflowLocation } from '../../src/model/mlflow/store.ts';
 import { type OciLocation, ociLocation } from '../../src/model/oci/location.ts';
 import { readS3Connection } from '../../src/model/s3/connection.ts';
@@ -99,4 +100,12 @@ export function mlflow(host: Host, raw: Raw, model: string): MlflowLocation {
     throw invalidInput('model', `is '${model}'`, 'Registered models of MLflow have no slash in their names.');
   }
   return { ...found, ...(raw.versionTag !== undefined && { versionTag: raw.versionTag }) };
+}
+
+/** The hub that the inputs name, else the public one, and the repository there. */
+export function huggingFace(host: Host, raw: Raw, model: string): HuggingFaceLocation {
+  if (!/^[\w.-]+(\/[\w.-]+)?$/.test(model)) {
+    throw invalidInput('model', `is '${model}'`, "Write the repository's id: owner/name.");
+  }
+  return { ...(server(host, raw) ?? { url: publicHub }), model };
 }

@@ -1,6 +1,7 @@
 import { openAzureBlobStore } from '../../src/model/azureBlob/store.ts';
 import { basicAuthorization } from '../../src/model/http/location.ts';
 import { openHttpStore } from '../../src/model/http/store.ts';
+import { openHuggingFaceStore } from '../../src/model/huggingFace/store.ts';
 import { openMlflowStore } from '../../src/model/mlflow/store.ts';
 import { openOciStore } from '../../src/model/oci/store.ts';
 import { openS3Store } from '../../src/model/s3/store.ts';
@@ -8,6 +9,7 @@ import type { Descriptor } from '../../src/oci/types.ts';
 import { type ModelShape, modelRepository } from '../support/artifacts.ts';
 import { newContainer, publish } from '../support/blobs.ts';
 import { newBucket } from '../support/buckets.ts';
+import { startHub } from '../support/hub/hub.ts';
 import { newMlflowModel } from '../support/mlflow.ts';
 import { startNginx } from '../support/nginx.ts';
 import { services } from '../support/services.ts';
@@ -137,3 +139,22 @@ async function openMlflow(): Promise<StoreUnderTest> {
 }
 
 behavesAsModelStore('mlflow', openMlflow, { versionsOnly: true, oddName: 'ü +%&.txt' });
+
+/** Each file that is put or removed is a commit, to which its tag moves. */
+async function openHub(): Promise<StoreUnderTest> {
+  const hub = await startHub();
+  const repository = hub.model('m', 'private');
+  const split = (name: string): readonly [string, string] => {
+    const [, tag = '', ...path] = name.split('/');
+    return [tag, path.join('/')];
+  };
+  return {
+    store: openHuggingFaceStore({ url: hub.url, authorization: `Bearer ${hub.token}`, model: 'm' }),
+    put: (name, content) => repository.put(...split(name), content),
+    remove: (name) => repository.remove(...split(name)),
+    keeps: ['overwritten', 'removed'],
+    close: hub.close,
+  };
+}
+
+behavesAsModelStore('huggingFace', openHub, { versionsOnly: true });

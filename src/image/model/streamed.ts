@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { versionMark } from '../../model/http/identity.ts';
+import { gitMark } from '../../model/huggingFace/repository.ts';
 import type { LockedFile, ModelLock } from '../../model/lock.ts';
 import { isTemporaryStoreError, type ModelStore, retryAfter } from '../../model/store.ts';
 import type { ModelFile } from './model.ts';
@@ -17,6 +18,9 @@ const rangeSize = 8 * 1024 * 1024;
 function rangesAhead(files: number): number {
   return files < 3 ? 4 : 2;
 }
+
+/** Identities of files that are only as wholes what they are: pinned by a version, or compared with a git object. */
+const wholeMarks = [versionMark, gitMark];
 
 interface Range {
   readonly start: number;
@@ -104,7 +108,7 @@ async function* readAhead(
 export function streamedFiles(lock: ModelLock, store: ModelStore, signal: AbortSignal): readonly ModelFile[] {
   const ahead = rangesAhead(lock.files.length);
   const open = (file: LockedFile, offset: number): AsyncIterable<Uint8Array> =>
-    store.source.type === 'http' || file.etag.startsWith(versionMark)
+    store.source.type === 'http' || wholeMarks.some((mark) => file.etag.startsWith(mark))
       ? readOn(store, file, { start: offset, size: file.size - offset }, signal)
       : readAhead(store, file, { offset, ahead, signal });
   return lock.files.map((file) => ({

@@ -58,10 +58,11 @@ export function versionBuilder({ filter, ready }: VersionRules): VersionBuilder 
     unready() {
       if (ready.markerFile !== undefined && !marked) return `it has no '${ready.markerFile}' yet`;
       if (ready.tags !== undefined && !tagged) return `no file of it has the tags ${tagText(ready.tags)}`;
-      const seconds = Math.floor((Date.now() - newest) / 1000);
+      // A storage whose clock is ahead of the agent's writes in the agent's future.
+      const seconds = Math.max(Math.floor((Date.now() - newest) / 1000), 0);
       return seconds >= ready.quietSeconds
         ? undefined
-        : `its newest file is ${Math.max(seconds, 0)} s old, and ${ready.quietSeconds} s of quiet are asked for`;
+        : `its newest file is ${seconds} s old, and ${ready.quietSeconds} s of quiet are asked for`;
     },
     version: (name) => ({ version: name, files, leftOut, newest: new Date(newest) }),
     candidate: (name) => ({ version: name, newest: new Date(newest), files: count, size }),

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { compareNatural } from '../../../src/model/selection/order.ts';
 import { pathFilter } from '../../../src/model/selection/patterns.ts';
 import { rankSemver } from '../../../src/model/selection/semantic.ts';
-import { flatVersionName } from '../../../src/model/selection/version.ts';
+import { flatVersionName, versionBuilder } from '../../../src/model/selection/version.ts';
 
 const name = fc.string({ unit: fc.constantFrom('v', '0', '1', '9', '.', '-', 'a', 'B', 'ü') });
 
@@ -76,5 +76,24 @@ describe('the version of flat files', () => {
     assert.equal(flatVersionName(both), flatVersionName([...both].reverse()));
     assert.notEqual(flatVersionName(both), flatVersionName([file('a', '1'), file('b', '3')]));
     assert.notEqual(flatVersionName(both), flatVersionName([file('a', '2'), file('b', '1')]));
+  });
+});
+
+describe('a version that was just written', () => {
+  const written = (ageMs: number, quietSeconds: number) => {
+    const builder = versionBuilder({ filter: () => true, ready: { quietSeconds } });
+    const lastModified = new Date(Date.now() - ageMs);
+    builder.add('a', { name: 'a', size: 1, etag: '1', lastModified });
+    return builder.unready();
+  };
+
+  it('counts at once, also by a clock that is ahead of the agent', () => {
+    assert.equal(written(0, 0), undefined);
+    assert.equal(written(-60_000, 0), undefined);
+  });
+
+  it('waits for the quiet that is asked for', () => {
+    assert.match(written(-60_000, 5) ?? '', /0 s old, and 5 s of quiet/);
+    assert.equal(written(60_000, 5), undefined);
   });
 });

@@ -209,6 +209,9 @@ describe("FetchModel's inputs", () => {
     const open = { modelServer: 'http://localhost:5000' };
     assert.deepEqual(located(open).location, { url: 'http://localhost:5000' });
     const elsewhere = { ...named, modelServer: 'https://evil.example.org' };
+    const hub = { source: 'huggingFace', model: 'risk/credit' };
+    assert.deepEqual(located(hub).location, { url: 'https://huggingface.co', model: 'risk/credit' });
+    assert.throws(() => located({ ...hub, model: 'a/b/c' }), { code: 'INPUT_INVALID' });
     assert.throws(() => located(elsewhere, { password: 'a-token' }), { code: 'INPUT_INVALID' });
     assert.throws(() => located(named), { code: 'INPUT_INVALID' });
     assert.throws(() => located({}), { code: 'INPUT_MISSING' });

@@ -60,6 +60,11 @@ describe('the source of a model that was only resolved', () => {
       { type: 'mlflow', url: 'https://models.example.com' },
       { modelServerConnection: 'web' },
     );
+    const hub = opened(
+      { type: 'huggingFace', url: 'https://models.example.com/m' },
+      { modelServerConnection: 'web' },
+    );
+    assert.ok(hub?.type === 'huggingFace' && hub.location.url === 'https://models.example.com');
     assert.ok(mlflow?.type === 'mlflow' && mlflow.location.authorization?.startsWith('Basic '));
     const open = opened(
       { type: 'oci', url: 'http://localhost:5000/m' },
@@ -77,6 +82,7 @@ describe('the source of a model that was only resolved', () => {
       [{ type: 'http', url: 'https://evil.example.org/m.bin' }, { modelUrl: 'https://a.example.com/m?s=1' }],
       [{ type: 'oci', url: 'https://evil.example.org/m' }, { modelRegistry: 'hub' }],
       [{ type: 'mlflow', url: 'https://evil.example.org' }, { modelServerConnection: 'web' }],
+      [{ type: 'huggingFace', url: 'https://evil.example.org/m' }, { modelServerConnection: 'web' }],
       [{ type: 'oci', url: 'http://registry.example.com/m' }, { modelRegistry: 'hub' }],
     ];
     for (const [source, inputs] of cases) {
