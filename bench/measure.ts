@@ -62,13 +62,50 @@ async function watchMemory(pid: number, isOver: () => boolean): Promise<number> 
   return most;
 }
 
-/** Runs a command to its end. Fails when it does, with what it said last. */
+/** Nothing that is measured takes longer, unless it hangs; in milliseconds. */
+const longestMs = 15 * 60_000;
+
+/**
+ * Ends a process group when the benchmark is interrupted or ends, or the command takes too long. Give it up when the
+ * group has ended by itself.
+ */
+function bounded(group: number | undefined): { readonly late: () => boolean; giveUp(): void } {
+  let isLate = false;
+  const quietly = (): void => {
+    // Without an id nothing was started, and 0 would be this process's own group.
+    if (group === undefined) return;
+    try {
+      process.kill(-group, 'SIGKILL');
+    } catch {
+      // It is gone already.
+    }
+  };
+  const timer = setTimeout(() => {
+    isLate = true;
+    quietly();
+  }, longestMs);
+  // Before the room takes away the folder and the services that it uses.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.prependListener(signal, quietly);
+  process.prependListener('exit', quietly);
+  return {
+    late: () => isLate,
+    giveUp() {
+      clearTimeout(timer);
+      process.off('SIGINT', quietly).off('SIGTERM', quietly).off('exit', quietly);
+    },
+  };
+}
+
+/** Runs a command to its end, which is forced after a quarter of an hour. Fails when it does, with what it said last. */
 export async function measure({ command, args, env, cwd }: Command): Promise<Measured> {
   const child = spawn('bash', ['-c', timed, 'bench', command, ...args], {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     env: { ...(env ?? process.env), LC_ALL: 'C' },
     ...(cwd === undefined ? {} : { cwd }),
+    // A group of its own, so that it can be ended with all that it started.
+    detached: true,
   });
+  const bounds = bounded(child.pid);
   const said = ['', '', ''];
   const streams = [child.stdout, child.stderr, child.stdio[3]];
   streams.forEach((stream, index) => {
@@ -80,6 +117,8 @@ export async function measure({ command, args, env, cwd }: Command): Promise<Mea
   const memory = watchMemory(child.pid ?? 0, () => isOver);
   const [status] = (await once(child, 'close')) as [number | null];
   isOver = true;
+  bounds.giveUp();
+  if (bounds.late()) throw new Error(`${command} did not end within ${longestMs / 60_000} minutes`);
   const [output = '', errors = '', times = ''] = said;
   const peak = await memory;
   if (status !== 0) {
