@@ -18,6 +18,7 @@ import { formatSeconds } from '../../src/report/format.ts';
 import { invalid } from './checks.ts';
 import { dockerfileEngine } from './dockerfileEngine.ts';
 import type { ApplicationInput, BuildInputs } from './inputs.ts';
+import { excludedFolder } from './modelInput.ts';
 
 /** What the parts of one run share. */
 export interface Run {
@@ -102,6 +103,7 @@ function registryEngine(
     created: run.created,
     signal,
     ...(appFolder === undefined ? {} : { appFolder }),
+    ...excludedFolder(inputs),
     ...(pythonVersion === undefined ? {} : { pythonVersion }),
     ...(libc === undefined ? {} : { libc }),
     ...(requirements === undefined

@@ -16,6 +16,7 @@ import type { ReadBase, Run } from './builder.ts';
 import type { DockerfileInput } from './dockerfileInput.ts';
 import { buildkitAddress, buildkitProgram, podmanPrograms } from './engine.ts';
 import { accesses, loginsOf } from './logins.ts';
+import { excludedFolder } from './modelInput.ts';
 
 /** Each platform keeps steps of its own in the engine. */
 function cacheName({ inputs }: Run, platform: Platform): string {
@@ -51,6 +52,7 @@ function commonOptions(
       }),
     onLine: (line) => host.log.info(line),
     ...(contextFolder === undefined ? {} : { contextFolder }),
+    ...excludedFolder(run.inputs),
     ...(target === undefined ? {} : { target }),
   };
 }

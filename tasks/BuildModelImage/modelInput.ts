@@ -15,6 +15,11 @@ export interface ModelInput {
   readonly sourceOf?: (lock: ModelLock) => ModelSource;
 }
 
+/** A model in the application's folder or build context is neither sent nor packed a second time. */
+export function excludedFolder({ model }: { readonly model?: ModelInput }): { readonly excluded?: string } {
+  return model?.folder === undefined ? {} : { excluded: model.folder };
+}
+
 /** Reads the inputs about the model; undefined when there is none. */
 export function readModel(host: Host, raw: Raw): ModelInput | undefined {
   const { modelLock, modelFolder } = raw;

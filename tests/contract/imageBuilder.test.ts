@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
+import { gunzipSync } from 'node:zlib';
 import type { BuildkitEndpoint, RegistryEndpoint } from '../../local/lib/endpoints.ts';
 import { buildahPackage, ensureSystemPackages } from '../../local/services/packages.ts';
 import { readBase } from '../../src/image/base.ts';
@@ -39,6 +40,15 @@ interface Subject {
 function bytesOf({ source }: Layer, offset: number): AsyncIterable<Uint8Array> {
   assert.equal(source.from, 'bytes');
   return source.from === 'bytes' ? source.open(offset) : assert.fail();
+}
+
+/** The archives of all these layers, uncompressed. */
+async function contentOf(layers: readonly Layer[]): Promise<Buffer> {
+  const archives = layers.map(async (layer) => {
+    const content = await buffer(bytesOf(layer, 0));
+    return layer.mediaType.endsWith('gzip') ? gunzipSync(content) : content;
+  });
+  return Buffer.concat(await Promise.all(archives));
 }
 
 describe('every image builder', function () {
@@ -79,6 +89,7 @@ describe('every image builder', function () {
   const dockerfileBuild = ({ folder, workFolder, signal }: Subject): DockerfileBuild => ({
     dockerfile: join(folder, 'Dockerfile'),
     contextFolder: join(folder, 'app'),
+    excluded: join(folder, 'app', 'model'),
     buildArguments: { BASE: base },
     platform,
     logins: async () => ({ [registry.host]: registry }),
@@ -131,6 +142,7 @@ describe('every image builder', function () {
       createRegistryEngine({
         readBase: () => readBaseImage(signal),
         appFolder: join(folder, 'app'),
+        excluded: join(folder, 'app', 'model'),
         workingDirectory: '/app',
         platform,
         created: new Date(0),
@@ -144,6 +156,8 @@ describe('every image builder', function () {
       const workFolder = join(folder, 'work');
       for (const name of ['app', 'work']) await mkdir(join(folder, name));
       await writeFile(join(folder, 'app', 'app.py'), 'print(1)\n');
+      await mkdir(join(folder, 'app', 'model'));
+      await writeFile(join(folder, 'app', 'model', 'weights.bin'), 'large');
       const steps = ['ARG BASE', 'FROM ${BASE}', 'WORKDIR /app', 'COPY . .'];
       await writeFile(join(folder, 'Dockerfile'), steps.join('\n'));
       await use({ folder, workFolder, signal: new AbortController().signal });
@@ -165,9 +179,11 @@ describe('every image builder', function () {
         });
       });
 
-      it('gives layers whose bytes are those of their digests and sizes', async () => {
+      it('gives layers whose bytes are those of their digests and sizes, and none of the model in its context', async () => {
         await withSubject(async (subject) => {
           const built = await create(subject).build();
+          assert.ok((await contentOf(built.above)).includes('app/app.py'));
+          assert.ok(!(await contentOf(built.above)).includes('weights.bin'));
           for (const layer of built.above) {
             assert.equal(await digestOfStream(bytesOf(layer, 0), subject.signal), layer.digest);
             const offset = Math.min(100, Math.floor(layer.size / 2));

@@ -17,6 +17,8 @@ export interface ContextOptions {
   readonly folder: string;
   /** Absolute path, within the folder or not. */
   readonly dockerfile: string;
+  /** A folder that is never sent, where it lies within the context. */
+  readonly excluded?: string;
   readonly signal: AbortSignal;
 }
 
@@ -38,8 +40,8 @@ export async function readDockerfile(file: string): Promise<string> {
  * A Dockerfile from elsewhere, and the rules, are told to the engine as ignored, so that no COPY takes them.
  */
 export async function packContext(options: ContextOptions): Promise<BuildContext> {
-  const { folder, dockerfile, signal } = options;
-  const ignoreText = await readIgnoreFile(folder);
+  const { folder, dockerfile, excluded, signal } = options;
+  const ignoreText = await readIgnoreFile(folder, excluded);
   const rules = parseIgnoreRules(ignoreText, []);
   const found = await folderMembers({ folder, input: 'appFolder', rules, keepModes: true, signal });
   const path = relative(folder, dockerfile).split(sep).join('/');

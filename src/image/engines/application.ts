@@ -1,4 +1,4 @@
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Platform } from '../../oci/types.ts';
 import type { BaseImage } from '../base.ts';
@@ -6,6 +6,7 @@ import type { BuiltApplication } from '../builder.ts';
 import { readDockerfile } from '../docker/context.ts';
 import { baseOfDockerfile } from '../docker/dockerfile.ts';
 import { type ExportedImage, readExport } from '../docker/exported.ts';
+import { readIgnoreFile, ruleFor } from '../layers/ignore.ts';
 import type { Logins } from '../tool/logins.ts';
 
 /** What every engine that builds a Dockerfile is told. */
@@ -13,6 +14,8 @@ export interface DockerfileBuild {
   readonly dockerfile: string;
   /** The Dockerfile's folder when absent. */
   readonly contextFolder?: string;
+  /** The model's folder: where it lies within the context, no engine gets to see it. */
+  readonly excluded?: string;
   readonly buildArguments: Readonly<Record<string, string>>;
   /** The stage to build; the last one when absent. */
   readonly target?: string;
@@ -27,6 +30,27 @@ export interface DockerfileBuild {
   readonly workFolder: string;
   readonly onLine: (line: string) => void;
   readonly signal: AbortSignal;
+}
+
+export function excludedFrom({ excluded }: Pick<DockerfileBuild, 'excluded'>): { excluded?: string } {
+  return excluded === undefined ? {} : { excluded };
+}
+
+/**
+ * Writes a file of ignore rules, for engines whose program sends the context itself: the user's own rules, and the one for
+ * the model; undefined where the model does not lie in the context.
+ */
+export async function writeIgnoreFile(
+  { dockerfile, excluded }: Pick<DockerfileBuild, 'dockerfile' | 'excluded'>,
+  { contextFolder }: Pick<EngineRun, 'contextFolder'>,
+  file: string,
+): Promise<string | undefined> {
+  const rule = ruleFor(contextFolder, excluded);
+  if (rule === undefined) return undefined;
+  // A Dockerfile's own rules come before its context's. https://docs.docker.com/build/concepts/context/#filename-and-location
+  const own = await readFile(`${dockerfile}.dockerignore`, 'utf8').catch(() => undefined);
+  await writeFile(file, `${own ?? (await readIgnoreFile(contextFolder))}\n${rule}\n`);
+  return file;
 }
 
 /** One build as it runs in an engine. */

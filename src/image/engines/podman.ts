@@ -9,7 +9,7 @@ import { podmanFailure } from '../podman/failure.ts';
 import { writeRegistries } from '../podman/registries.ts';
 import { writeLogins } from '../tool/logins.ts';
 import { type ProgramEnd, runProgram } from '../tool/program.ts';
-import { buildDockerfile, type DockerfileBuild, type EngineRun } from './application.ts';
+import { buildDockerfile, type DockerfileBuild, type EngineRun, writeIgnoreFile } from './application.ts';
 
 export interface PodmanEngineOptions extends DockerfileBuild {
   /** Path of podman or buildah, whose `build` is the same. */
@@ -66,7 +66,7 @@ export function createPodmanEngine(options: PodmanEngineOptions): ImageBuilder {
     }
   };
 
-  const buildArguments = ({ contextFolder }: EngineRun): readonly string[] => {
+  const buildArguments = ({ contextFolder }: EngineRun, ignored: string | undefined): readonly string[] => {
     const { target, platform, epoch } = options;
     return [
       // Docker's format: OCI's has no place for HEALTHCHECK and SHELL.
@@ -79,6 +79,7 @@ export function createPodmanEngine(options: PodmanEngineOptions): ImageBuilder {
         `${name}=${value}`,
       ]),
       ...secretArguments(options.secrets),
+      ...(ignored === undefined ? [] : ['--ignorefile', ignored]),
       contextFolder,
     ];
   };
@@ -87,7 +88,8 @@ export function createPodmanEngine(options: PodmanEngineOptions): ImageBuilder {
     await sweep(session);
     const imageIds = () => ids(session, 'images', '--quiet', '--no-trunc', image);
     const before = await imageIds();
-    const built = await call(session, buildArguments(session), tellUseful);
+    const ignored = await writeIgnoreFile(options, session, join(session.folder, 'ignored'));
+    const built = await call(session, buildArguments(session, ignored), tellUseful);
     if (built.code !== 0) throw podmanFailure(built.lines, session.text);
     const archive = join(session.folder, 'image.tar');
     const saved = await call(session, ['push', '--quiet', image, `docker-archive:${archive}`]);

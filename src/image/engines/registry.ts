@@ -10,6 +10,8 @@ import { mergeEnvironment } from '../settings.ts';
 export interface RegistryEngineOptions {
   readonly readBase: () => Promise<BaseImage>;
   readonly appFolder?: string;
+  /** The model's folder: where it lies within the application's, it stays out of the application's layer. */
+  readonly excluded?: string;
   /** Where the application goes in the image. */
   readonly workingDirectory: string;
   /** Present when the application's layer is to be compressed. */
@@ -52,7 +54,7 @@ function baseHistory(base: BaseImage): readonly HistoryEntry[] {
 
 /** Assembles the layers without any daemon: the base by its documents, packages by pip, the application's files. */
 export function createRegistryEngine(options: RegistryEngineOptions): ImageBuilder {
-  const { appFolder, workingDirectory, gzipFolder, signal } = options;
+  const { appFolder, workingDirectory, gzipFolder, excluded, signal } = options;
 
   const dependenciesOf = async (base: BaseImage): Promise<readonly Layer[]> => {
     if (options.dependencies === undefined) return [];
@@ -65,7 +67,10 @@ export function createRegistryEngine(options: RegistryEngineOptions): ImageBuild
 
   const applicationOf = async (): Promise<readonly Layer[]> => {
     if (appFolder === undefined) return [];
-    const compression = gzipFolder === undefined ? {} : { gzipFolder };
+    const compression = {
+      ...(gzipFolder === undefined ? {} : { gzipFolder }),
+      ...(excluded === undefined ? {} : { excluded }),
+    };
     return [
       await applicationLayer({ folder: appFolder, destination: workingDirectory, ...compression, signal }),
     ];

@@ -11,6 +11,8 @@ export interface ApplicationOptions {
   readonly folder: string;
   /** Where it goes in the image, for example `/app`. */
   readonly destination: string;
+  /** A folder that stays out, where it lies within: the model has layers of its own. */
+  readonly excluded?: string;
   /** Present when the layer is to be compressed: where it stands until it is sent. */
   readonly gzipFolder?: string;
   readonly signal: AbortSignal;
@@ -50,7 +52,7 @@ async function plain(described: Archive, signal: AbortSignal): Promise<Blob> {
  */
 export async function applicationLayer(options: ApplicationOptions): Promise<Layer> {
   const { folder, gzipFolder, signal } = options;
-  const rules = parseIgnoreRules(await readIgnoreFile(folder), usuallyIgnored);
+  const rules = parseIgnoreRules(await readIgnoreFile(folder, options.excluded), usuallyIgnored);
   const found = await folderMembers({ folder, input: 'appFolder', rules, signal });
   const root = options.destination.slice(1);
   const members: TarMember[] = [

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { isAbsolute, join, relative, sep } from 'node:path';
 import { Minimatch } from 'minimatch';
 
 /** Says which paths of a folder stay out of the image. */
@@ -57,7 +57,26 @@ export function parseIgnoreRules(text: string, before: readonly string[]): Ignor
   };
 }
 
-/** The text of a folder's .dockerignore; empty where there is none. */
-export async function readIgnoreFile(folder: string): Promise<string> {
-  return await readFile(join(folder, '.dockerignore'), 'utf8').catch(() => '');
+/**
+ * The rule that keeps a folder out of the one around it; undefined where it does not lie strictly within. The slash at
+ * its beginning means nothing, but for a name that begins as a comment or an exception does.
+ */
+export function ruleFor(folder: string, inner: string | undefined): string | undefined {
+  if (inner === undefined) return undefined;
+  const path = relative(folder, inner);
+  if (path === '' || path === '..' || path.startsWith(`..${sep}`) || isAbsolute(path)) return undefined;
+  return `/${path
+    .split(sep)
+    .join('/')
+    .replace(/[\\*?[\]]/g, '\\$&')}`;
+}
+
+/**
+ * The text of a folder's .dockerignore, empty where there is none; the last rule keeps out `inner`, where that lies within
+ * the folder.
+ */
+export async function readIgnoreFile(folder: string, inner?: string): Promise<string> {
+  const text = await readFile(join(folder, '.dockerignore'), 'utf8').catch(() => '');
+  const rule = ruleFor(folder, inner);
+  return rule === undefined ? text : `${text}\n${rule}\n`;
 }

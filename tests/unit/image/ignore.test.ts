@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { folderMembers } from '../../../src/image/layers/folder.ts';
-import { parseIgnoreRules, usuallyIgnored } from '../../../src/image/layers/ignore.ts';
+import { parseIgnoreRules, ruleFor, usuallyIgnored } from '../../../src/image/layers/ignore.ts';
 import { withFolder } from '../../support/folder.ts';
 
 function kept(text: string, paths: readonly string[]): string[] {
@@ -25,6 +26,18 @@ describe('.dockerignore', () => {
       'static/keep/x',
     ]);
     assert.deepEqual(kept('!a.txt\n*.txt', ['a.txt']), []);
+  });
+
+  it('keeps out one folder of any name by a rule of its own, and none that lies elsewhere', () => {
+    const root = join(tmpdir(), 'context');
+    for (const name of ['model', '#model', '!model', 'mo*del', '[model]', 'a/model']) {
+      const rule = ruleFor(root, join(root, ...name.split('/'))) ?? '';
+      const paths = [`${name}/weights.bin`, 'other/model/x', 'moXdel/x', 'm/x'];
+      assert.deepEqual(kept(`!*\n${rule}`, paths), paths.slice(1), name);
+    }
+    for (const elsewhere of [root, join(root, '..'), join(root, '..', 'context2'), undefined]) {
+      assert.equal(ruleFor(root, elsewhere), undefined);
+    }
   });
 
   it('matches any depth by two stars only, and reads comments and spaces as Docker does', () => {
