@@ -10,7 +10,7 @@ export interface ServerCertificate {
 export interface CertificateAuthority {
   /** PEM, to be trusted by clients. */
   readonly certificate: string;
-  /** A certificate for the loopback address and these host names. */
+  /** A certificate for the loopback address and these host names, for a server or its client. */
   issue(...names: readonly string[]): Promise<ServerCertificate>;
   /** A certificate by which a client shows this name; it may have ended already. */
   issueClient(name: string, validUntil?: Date): Promise<ServerCertificate>;
@@ -46,7 +46,7 @@ export async function createAuthority(
         extensions: [
           { name: 'basicConstraints', cA: false },
           { name: 'keyUsage', digitalSignature: true, critical: true },
-          { name: 'extKeyUsage', serverAuth: true },
+          { name: 'extKeyUsage', serverAuth: true, clientAuth: true },
           {
             name: 'subjectAltName',
             altNames: [

@@ -40,6 +40,12 @@ export interface BuildkitEndpoint {
   readonly address: string;
   /** Path of buildctl. */
   readonly client: string;
+  /** The same daemon by TLS, which admits clients of its own authority alone; absent for one of the user's. */
+  readonly tls?: {
+    readonly address: string;
+    /** Folder of the client's ca.pem, cert.pem and key.pem. */
+    readonly certificates: string;
+  };
 }
 
 export interface ClusterEndpoint {

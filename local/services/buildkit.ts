@@ -2,10 +2,11 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DeliveryError } from '../../src/errors.ts';
+import { createAuthority } from '../identity/authority.ts';
 import type { LocalContext } from '../lib/context.ts';
 import { startDaemon, stopDaemon } from '../lib/daemon.ts';
 import type { BuildkitEndpoint, RegistryEndpoint } from '../lib/endpoints.ts';
-import { connects } from '../lib/ports.ts';
+import { connects, freePort } from '../lib/ports.ts';
 import { buildkitBinary } from '../toolchain/buildkit.ts';
 import { ensureSystemPackages, type SystemPackage } from './packages.ts';
 import { killNaming, unmountBelow } from './remains.ts';
@@ -20,12 +21,14 @@ const buildkitPackages: readonly SystemPackage[] = [
 interface BuildkitState {
   /** The socket lives here: its path may have 107 bytes at most, so not below the state folder. */
   readonly runFolder: string;
+  /** Where it listens by TLS. */
+  readonly port: number;
 }
 
 async function settle(context: LocalContext): Promise<BuildkitState> {
   const last = await readState<BuildkitState>(context, service);
   if (last !== undefined) return last;
-  const state = { runFolder: await mkdtemp(join(tmpdir(), 'mdb-')) };
+  const state = { runFolder: await mkdtemp(join(tmpdir(), 'mdb-')), port: await freePort() };
   await writeState(context, service, state);
   return state;
 }
@@ -35,7 +38,9 @@ function configuration(state: BuildkitState, folder: string, registry: RegistryE
   return [
     `root = ${JSON.stringify(join(folder, 'root'))}`,
     '[grpc]',
-    `address = [${JSON.stringify(`unix://${join(state.runFolder, 'buildkitd.sock')}`)}]`,
+    `address = ${JSON.stringify([`unix://${join(state.runFolder, 'buildkitd.sock')}`, tlsAddress(state)])}`,
+    '[grpc.tls]',
+    ...['ca', 'cert', 'key'].map((name) => `${name} = ${JSON.stringify(join(folder, 'tls', `${name}.pem`))}`),
     '[worker.oci]',
     'networkMode = "host"',
     '[worker.containerd]',
@@ -44,6 +49,18 @@ function configuration(state: BuildkitState, folder: string, registry: RegistryE
     `http = ${registry.url.startsWith('http:')}`,
     '',
   ].join('\n');
+}
+
+const tlsAddress = ({ port }: BuildkitState): string => `tcp://127.0.0.1:${port}`;
+
+/** One certificate for daemon and client, of an authority that nobody else has. */
+async function writeCertificates(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const authority = await createAuthority();
+  const { cert, key } = await authority.issue();
+  await writePrivate(join(folder, 'ca.pem'), authority.certificate);
+  await writePrivate(join(folder, 'cert.pem'), cert);
+  await writePrivate(join(folder, 'key.pem'), key);
 }
 
 const listens = (path: string): Promise<boolean> => connects({ path }, 2_000);
@@ -81,12 +98,14 @@ export async function startBuildkit(
   const socket = join(state.runFolder, 'buildkitd.sock');
   const file = join(folder, 'buildkitd.toml');
   const wanted = configuration(state, folder, registry);
-  const endpoint = { address: `unix://${socket}`, client };
+  const tls = { address: tlsAddress(state), certificates: join(folder, 'tls') };
+  const endpoint = { address: `unix://${socket}`, client, tls };
   const isSame = (await readFile(file, 'utf8').catch(() => '')) === wanted;
   if (isSame && (await listens(socket))) return endpoint;
   await endBuildkit(context, state);
   await mkdir(state.runFolder, { mode: 0o700 });
   await writePrivate(file, wanted);
+  await writeCertificates(join(folder, 'tls'));
   await startDaemon(context, {
     name: service,
     command: await buildkitBinary(context, 'buildkitd'),

@@ -1,7 +1,7 @@
 import { isTemporaryNetworkError, type RetryAdvice, retry } from '../http/retry.ts';
 import { adviseRegistry, RegistryRefusal } from './failure.ts';
 import { type PartReader, partReader } from './parts.ts';
-import { profileOf, smallerRequest } from './profile.ts';
+import { checkLayerSize, profileOf, smallerRequest } from './profile.ts';
 import {
   type BlobSource,
   commit,
@@ -152,6 +152,7 @@ export async function pushBlob(
   blob: BlobSource,
   control: UploadControl,
 ): Promise<'mounted' | 'uploaded'> {
+  checkLayerSize(transport.origin, blob.size);
   const { largestRequest: largest } = profileOf(transport.origin);
   const reader = partReader(blob);
   const upload: Upload = {

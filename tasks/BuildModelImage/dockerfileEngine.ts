@@ -77,11 +77,14 @@ function byProgram(
 
 function buildkitEngine(run: Run, application: DockerfileInput, options: DockerfileBuild): ImageBuilder {
   const { environment } = run;
-  const { cacheFrom, cacheTo, secrets } = application;
+  const { cacheFrom, cacheTo, secrets, buildkitCertificates: certificates } = application;
   const why = "with engine 'buildkit' where BUILDKIT_HOST is not set";
   const address = required(buildkitAddress(application, run), 'buildkitAddress', why);
   const remedy = "Install BuildKit's client on the agent (it is one program), or use another 'engine'.";
-  const own = { environment, cacheFrom, cacheTo, secrets, address };
+  const own = {
+    ...{ environment, cacheFrom, cacheTo, secrets, address },
+    ...(certificates === undefined ? {} : { certificates }),
+  };
   return byProgram(run, 'buildkit', [buildkitProgram], remedy, (program) =>
     createBuildkitEngine({ ...options, ...own, program }),
   );

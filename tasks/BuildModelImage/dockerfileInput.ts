@@ -16,6 +16,8 @@ export interface DockerfileInput {
   readonly buildArguments: Readonly<Record<string, string>>;
   readonly target?: string;
   readonly buildkitAddress?: string;
+  /** Folder of ca.pem, cert.pem and key.pem. */
+  readonly buildkitCertificates?: string;
   readonly cacheFrom: readonly string[];
   readonly cacheTo: readonly string[];
   /** Files by the secret's id. */
@@ -28,6 +30,7 @@ export interface DockerfileInput {
 /** Which engines know an input; every other one refuses it. */
 const onlyFor: Partial<Record<keyof Raw, readonly DockerfileEngine[]>> = {
   buildkitAddress: ['buildkit'],
+  buildkitCertificates: ['buildkit'],
   cacheFrom: ['buildkit'],
   cacheTo: ['buildkit'],
   buildSecrets: ['buildkit', 'podman'],
@@ -40,8 +43,9 @@ export type AgentEngine = Exclude<DockerfileEngine, 'acr'>;
 /** The agent's engines that can do what these inputs ask for. */
 export function fittingEngines(input: DockerfileInput): readonly AgentEngine[] {
   const all: readonly AgentEngine[] = ['docker', 'buildkit', 'podman'];
-  if (input.buildkitAddress !== undefined || input.cacheFrom.length + input.cacheTo.length > 0)
-    return ['buildkit'];
+  const { buildkitAddress, buildkitCertificates, cacheFrom, cacheTo } = input;
+  const own = [buildkitAddress, buildkitCertificates, ...cacheFrom, ...cacheTo];
+  if (own.some((value) => value !== undefined)) return ['buildkit'];
   return Object.keys(input.secrets).length === 0 ? all : ['buildkit', 'podman'];
 }
 
@@ -71,7 +75,7 @@ export function readDockerfileInput(
 ): DockerfileInput {
   refuse(raw, engine, ['baseImage', 'requirements', 'pythonVersion', 'libc']);
   refuseForEngine(raw, engine);
-  const { appFolder, target, buildkitAddress, acrTimeout, acrAgentPool } = raw;
+  const { appFolder, target, buildkitAddress, buildkitCertificates, acrTimeout, acrAgentPool } = raw;
   return {
     engine,
     dockerfile: required(raw.dockerfile, 'dockerfile', `with engine '${engine}'`),
@@ -79,6 +83,7 @@ export function readDockerfileInput(
     ...(appFolder === undefined ? {} : { contextFolder: resolve(host.workingFolder, appFolder) }),
     ...(target === undefined ? {} : { target }),
     ...(buildkitAddress === undefined ? {} : { buildkitAddress }),
+    ...(buildkitCertificates === undefined ? {} : { buildkitCertificates }),
     cacheFrom: raw.cacheFrom,
     cacheTo: raw.cacheTo,
     secrets: secretFiles(raw, host),

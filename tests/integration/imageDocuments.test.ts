@@ -102,6 +102,7 @@ describe('Documents about an image', function () {
       );
       assert.ok(purls.some((purl: string) => PackageURL.fromString(purl).version === baseDigest));
       assert.equal(bom.dependencies[0].dependsOn.length, bom.components.length);
+      assert.equal(bom.compositions[0].aggregate, 'incomplete', 'what the base image holds is not told');
 
       const { text } = await documentOf(distribution, repository, found, types.provenance);
       assert.equal(text.includes('secret'), false);

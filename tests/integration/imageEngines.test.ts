@@ -51,7 +51,7 @@ describe('BuildModelImage with other engines than Docker', function () {
     return run.said;
   }
 
-  it('gives BuildKit secrets and a target; the model lies below the application, the image has the usual shape', async () => {
+  it('gives BuildKit secrets and a target by TLS with a client certificate; the model lies below the application, the image has the usual shape', async () => {
     await withFolder(async (folder) => {
       await writeProject(folder, [
         ...['ARG BASE', 'FROM ${BASE} AS wanted', 'WORKDIR /app', 'COPY . .'],
@@ -59,8 +59,17 @@ describe('BuildModelImage with other engines than Docker', function () {
         ...['FROM wanted AS unwanted', 'RUN touch /unwanted'],
       ]);
       await symlink(buildkit.client, join(folder, 'buildctl'));
-      const inputs = { target: 'wanted', buildSecrets: 'token=token', buildkitAddress: buildkit.address };
+      const { tls } = buildkit;
+      assert.ok(tls);
+      const inputs = {
+        ...{ target: 'wanted', buildSecrets: 'token=token' },
+        ...{ buildkitAddress: tls.address, buildkitCertificates: tls.certificates },
+      };
       const name = repository();
+      await assert.rejects(
+        buildOn(folder, { PATH: folder }, { ...inputs, buildkitCertificates: '', repository: name }),
+        { code: 'ENGINE_UNREACHABLE' },
+      );
       const said = await buildOn(folder, { PATH: folder }, { ...inputs, repository: name });
       assert.ok(said.lines.some((line) => line.startsWith('Engine: buildkit, because')));
       const image = await pull(registry, name, 'test', 1);

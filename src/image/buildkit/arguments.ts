@@ -4,6 +4,8 @@ import type { DockerfileBuild } from '../engines/application.ts';
 
 /** What only BuildKit has. */
 export interface BuildkitInputs {
+  /** Folder of ca.pem, cert.pem and key.pem, where the daemon wants a client's certificate. */
+  readonly certificates?: string;
   /** Cache sources and destinations as BuildKit writes them, for example `type=registry,ref=…`. */
   readonly cacheFrom: readonly string[];
   readonly cacheTo: readonly string[];
@@ -48,7 +50,7 @@ export function buildctlArguments(
   options: DockerfileBuild & BuildkitInputs,
   contextFolder: string,
 ): readonly string[] {
-  const { dockerfile, target, platform } = options;
+  const { dockerfile, target, platform, certificates } = options;
   const settings = [
     `filename=${basename(dockerfile)}`,
     `platform=${formatPlatform(platform)}`,
@@ -56,7 +58,16 @@ export function buildctlArguments(
     ...argumentsWithEpoch(options).map(([name, value]) => `build-arg:${name}=${value}`),
   ];
   return [
-    ...['--addr', address, 'build', '--progress', 'plain', '--frontend', 'dockerfile.v0'],
+    ...[
+      '--addr',
+      address,
+      ...(certificates === undefined ? [] : ['--tlsdir', certificates]),
+      'build',
+      '--progress',
+      'plain',
+      '--frontend',
+      'dockerfile.v0',
+    ],
     ...['--local', `context=${contextFolder}`, '--local', `dockerfile=${dirname(dockerfile)}`],
     ...settings.flatMap((setting) => ['--opt', setting]),
     ...options.cacheFrom.flatMap((cache) => ['--import-cache', cache]),

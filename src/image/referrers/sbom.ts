@@ -68,13 +68,20 @@ function serialNumber(seed: string): string {
 export function billOfMaterials(subject: ImageSubject): Artifact {
   const { model, bases, packages, created, name, descriptor } = subject;
   const image = imageComponent(name, descriptor.digest);
+  const containers = bases.map((base) => imageComponent(baseName(base.name), base.digest));
   const components = [
     ...(model === undefined ? [] : [modelComponent(model)]),
-    ...bases.map((base) => imageComponent(baseName(base.name), base.digest)),
+    ...containers,
     ...packages.map(packageComponent),
   ];
   const refs = components.map((component) => component['bom-ref']);
-  const body = { components, dependencies: [{ ref: image['bom-ref'], dependsOn: refs }] };
+  // The base's own packages are not looked at, nor what a Dockerfile installs: said so that no scanner takes it for all.
+  const unread = [image, ...containers].map((component) => component['bom-ref']);
+  const body = {
+    components,
+    dependencies: [{ ref: image['bom-ref'], dependsOn: refs }],
+    compositions: [{ aggregate: 'incomplete', assemblies: unread }],
+  };
   const document = {
     $schema: 'http://cyclonedx.org/schema/bom-1.6.schema.json',
     bomFormat: 'CycloneDX',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { buffer } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { partReader } from '../../../src/oci/parts.ts';
-import { profileOf, smallerRequest } from '../../../src/oci/profile.ts';
+import { checkLayerSize, profileOf, smallerRequest } from '../../../src/oci/profile.ts';
 
 const content = Buffer.from(Array.from({ length: 1000 }, (_, index) => index % 251));
 
@@ -52,6 +52,12 @@ describe('a blob that is sent in parts', () => {
   it('is as large as the registry is known to take, and smaller after each refusal', () => {
     assert.equal(profileOf(new URL('https://ghcr.io')).largestRequest, 4 * 2 ** 20);
     assert.equal(profileOf(new URL('https://team.azurecr.io')).largestRequest, Number.POSITIVE_INFINITY);
+    const gibibyte = 2 ** 30;
+    checkLayerSize(new URL('https://team.azurecr.cn'), 200 * gibibyte);
+    checkLayerSize(new URL('https://notazurecr.io'), 201 * gibibyte);
+    assert.throws(() => checkLayerSize(new URL('https://team.azurecr.io'), 200 * gibibyte + 1), {
+      code: 'LAYER_TOO_LARGE',
+    });
     const tried: number[] = [];
     for (let size = smallerRequest(10 ** 12); size !== undefined; size = smallerRequest(size))
       tried.push(size);
