@@ -1,5 +1,5 @@
 import { mediaTypes } from '../../oci/types.ts';
-import { type Archive, createArchive, type TarMember } from '../tar/archive.ts';
+import { type Archive, createArchive } from '../tar/archive.ts';
 import { folderMember } from '../tar/members.ts';
 import { compressInto } from './compressed.ts';
 import { digestOfStream } from './digest.ts';
@@ -53,13 +53,9 @@ async function plain(described: Archive, signal: AbortSignal): Promise<Blob> {
 export async function applicationLayer(options: ApplicationOptions): Promise<Layer> {
   const { folder, gzipFolder, signal } = options;
   const rules = parseIgnoreRules(await readIgnoreFile(folder, options.excluded), usuallyIgnored);
-  const found = await folderMembers({ folder, input: 'appFolder', rules, signal });
   const root = options.destination.slice(1);
-  const members: TarMember[] = [
-    folderMember(root),
-    ...found.map((member) => ({ ...member, path: `${root}/${member.path}` })),
-  ];
-  const archive = createArchive(members);
+  const found = await folderMembers({ folder, input: 'appFolder', rules, root, signal });
+  const archive = createArchive([folderMember(root), ...found]);
   const blob = await (gzipFolder === undefined
     ? plain(archive, signal)
     : compressed(archive, gzipFolder, signal));

@@ -13,6 +13,8 @@ export interface FolderOptions {
   readonly rules: IgnoreRules;
   /** Whether the file system's executable bits count too; they do in a Docker build, as users know it. */
   readonly keepModes?: boolean;
+  /** Folder that all paths begin with; none when absent. */
+  readonly root?: string;
   readonly signal: AbortSignal;
 }
 
@@ -70,28 +72,36 @@ function isExecutable(file: string): boolean {
   }
 }
 
-async function linkMember(file: string, path: string): Promise<TarMember> {
+function placed({ root }: FolderOptions, path: string): string {
+  return root === undefined ? path : `${root}/${path}`;
+}
+
+async function linkMember(options: FolderOptions, file: string, path: string): Promise<TarMember> {
   const target = (await readlink(file)).replaceAll('\\', '/');
   const inside = posix.join(posix.dirname(path), target);
   if (posix.isAbsolute(target) || /^[a-z]:/i.test(target) || inside === '..' || inside.startsWith('../')) {
     throw unusable(file, `it is a link to '${target}', outside of the folder`);
   }
-  return { path, type: 'link', size: 0, target };
+  return { path: placed(options, path), type: 'link', size: 0, target };
+}
+
+/** By a function of its own: what `open` keeps of each of a million files is these few values, not the file's state. */
+function fileMember(options: FolderOptions, path: string, size: number, executable: boolean): TarMember {
+  return {
+    path: placed(options, path),
+    ...{ type: 'file', size, executable },
+    open: (offset) => readUnchanged(join(options.folder, path), size, offset),
+  };
 }
 
 async function memberOf(options: FolderOptions, path: string): Promise<TarMember> {
   const file = join(options.folder, path);
   const state = lstatSync(file);
-  if (state.isSymbolicLink()) return linkMember(file, path);
-  if (state.isDirectory()) return { path, type: 'folder', size: 0 };
+  if (state.isSymbolicLink()) return linkMember(options, file, path);
+  if (state.isDirectory()) return { path: placed(options, path), type: 'folder', size: 0 };
   if (!state.isFile()) throw unusable(file, 'it is neither a file nor a folder nor a link');
-  return {
-    path,
-    type: 'file',
-    size: state.size,
-    executable: (options.keepModes === true && (state.mode & 0o111) !== 0) || isExecutable(file),
-    open: (offset) => readUnchanged(file, state.size, offset),
-  };
+  const executable = (options.keepModes === true && (state.mode & 0o111) !== 0) || isExecutable(file);
+  return fileMember(options, path, state.size, executable);
 }
 
 /** What a folder gives to the image: paths relative to it, sorted, folders before what they hold. */

@@ -55,6 +55,16 @@ async function* readPlace({ member, start, headerSize }: Place, offset: number):
   if (padded < paddingOf(size)) yield zeros.subarray(padded, paddingOf(size));
 }
 
+function contentsOf(places: readonly Place[]): Archive['contents'] {
+  return places
+    .filter(({ member }) => contentSize(member) > 0)
+    .map(({ member, start, headerSize }) => ({
+      path: member.path,
+      start: start + headerSize,
+      size: member.size,
+    }));
+}
+
 async function* readAll(places: readonly Place[], offset: number): AsyncGenerator<Uint8Array> {
   for (const place of places) if (endOf(place) > offset) yield* readPlace(place, offset);
   const last = places.at(-1);
@@ -84,15 +94,14 @@ async function* joined(parts: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Ar
 export function createArchive(members: readonly TarMember[]): Archive {
   const places = layOut(members);
   const last = places.at(-1);
+  let contents: Archive['contents'] | undefined;
   return {
     size: (last === undefined ? 0 : endOf(last)) + zeros.byteLength,
-    contents: places
-      .filter(({ member }) => contentSize(member) > 0)
-      .map(({ member, start, headerSize }) => ({
-        path: member.path,
-        start: start + headerSize,
-        size: member.size,
-      })),
+    // Made when it is asked for: an application of a million files is never asked.
+    get contents() {
+      contents ??= contentsOf(places);
+      return contents;
+    },
     open: (offset = 0) => joined(readAll(places, offset)),
   };
 }
