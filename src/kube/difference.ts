@@ -43,21 +43,30 @@ function walk(before: unknown, after: unknown, at: string): string[] {
 
 /** The fields of a Secret that hold its values. */
 const secretFields = ['data', 'stringData'] as const;
+/** Where kubectl's client-side apply keeps the whole manifest, a Secret's values with it. */
+const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/** These values, each replaced by whether it changes. */
+function hiddenValues(values: object, others: unknown, mark: string): Record<string, string> {
+  const hide = ([name, value]: [string, unknown]): [string, string] => {
+    const isSame = isRecord(others) && others[name] === value;
+    return [name, isSame ? 'hidden' : mark];
+  };
+  return Object.fromEntries(Object.entries(values).map(hide));
+}
 
 /** A secret's values stay secret: only whether each changes is told. */
 function hidden(object: KubeObject, other: KubeObject, mark: string): KubeObject {
   if (object.kind !== 'Secret') return object;
   const fields = secretFields.flatMap((field) => {
     const values = object[field];
-    const others = other[field];
-    if (!isRecord(values)) return [];
-    const hide = ([name, value]: [string, unknown]): [string, string] => {
-      const isSame = isRecord(others) && others[name] === value;
-      return [name, isSame ? 'hidden' : mark];
-    };
-    return [[field, Object.fromEntries(Object.entries(values).map(hide))]];
+    return isRecord(values) ? [[field, hiddenValues(values, other[field], mark)]] : [];
   });
-  return { ...object, ...Object.fromEntries(fields) } as KubeObject;
+  const { [lastApplied]: applied, ...annotations } = object.metadata.annotations ?? {};
+  const copies = applied === undefined ? {} : { [lastApplied]: applied };
+  const safe = { ...annotations, ...hiddenValues(copies, other.metadata.annotations, mark) };
+  const metadata = { ...object.metadata, ...(object.metadata.annotations && { annotations: safe }) };
+  return { ...object, metadata, ...Object.fromEntries(fields) } as KubeObject;
 }
 
 /** What an update changes, a line a field; empty for other changes. */

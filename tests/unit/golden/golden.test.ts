@@ -128,6 +128,24 @@ describe('The difference that an update makes', () => {
     const lines = differenceLines(change(secret('b2xk'), secret('bmV3')));
     assert.deepEqual(lines, ['~ data.key: "hidden, before" → "hidden, after"']);
   });
+
+  it("never shows a secret's value in the copy that kubectl keeps of the manifest", () => {
+    const name = 'kubectl.kubernetes.io/last-applied-configuration';
+    const secret = (annotations: Record<string, string>): KubeObject => ({
+      ...object(undefined),
+      kind: 'Secret',
+      metadata: { name: 'a', annotations },
+    });
+    const copy = (value: string) => ({ [name]: `{"data":{"key":"${value}"}}`, owner: value });
+    assert.deepEqual(differenceLines(change(secret(copy('b2xk')), secret(copy('bmV3')))), [
+      '~ metadata.annotations.owner: "b2xk" → "bmV3"',
+      `~ metadata.annotations.${name}: "hidden, before" → "hidden, after"`,
+    ]);
+    assert.deepEqual(differenceLines(change(secret({}), secret(copy('bmV3')))), [
+      '+ metadata.annotations.owner: "bmV3"',
+      `+ metadata.annotations.${name}: "hidden, after"`,
+    ]);
+  });
 });
 
 describe('A trial pod', () => {
