@@ -11,6 +11,10 @@ export interface Observed {
 }
 
 const restartMs = 500;
+/** How long a watch that has worked waits before each new try when it is refused. */
+const refusedMs = [1000, 2000, 4000];
+/** A refusal that comes so long after the last one begins a new count. */
+const forgottenMs = 15_000;
 
 class Expired extends Error {}
 
@@ -26,6 +30,22 @@ function slim(object: KubeObject): KubeObject {
 
 function isFinal(error: unknown): boolean {
   return error instanceof ApiError && [400, 401, 403, 404, 422].includes(error.status);
+}
+
+/**
+ * An API server that has just been started refuses what it allows a moment later, once it has read the roles
+ * and their bindings. A right that is truly gone is still refused after the last try.
+ */
+function createPatience(): (error: unknown) => number | undefined {
+  let refusals = 0;
+  let last = Number.NEGATIVE_INFINITY;
+  return (error) => {
+    if (!(error instanceof ApiError && [401, 403].includes(error.status))) return undefined;
+    const now = performance.now();
+    refusals = now - last > forgottenMs ? 1 : refusals + 1;
+    last = now;
+    return refusedMs[refusals - 1];
+  };
 }
 
 /**
@@ -59,19 +79,26 @@ export async function observe(
     onChange();
   }
 
+  const patience = createPatience();
+
+  /** Waits before the next try, or fails with an error that no further try heals. */
+  async function pause(error: unknown): Promise<void> {
+    if (signal.aborted) throw error;
+    const refusedWait = patience(error);
+    if (refusedWait === undefined && isFinal(error)) throw error;
+    await sleep(refusedWait ?? restartMs, undefined, { signal });
+  }
+
   async function follow(): Promise<void> {
     try {
       for await (const event of client.watch(collection, version, signal)) take(event);
     } catch (error) {
-      // A token that has expired meanwhile is renewed by the list, or refused there for good.
-      const isExpired = error instanceof ApiError && error.status === 401;
-      if (signal.aborted || (isFinal(error) && !isExpired)) throw error;
-      await sleep(restartMs, undefined, { signal });
-      const gone =
-        isExpired || error instanceof Expired || (error instanceof ApiError && error.status === 410);
-      // The list fails while the API server is away: that too is tried again.
-      if (gone)
-        await relist().catch((cause: unknown) => (isFinal(cause) ? Promise.reject(cause) : undefined));
+      await pause(error);
+      // A token that has expired meanwhile is renewed by the list, or refused there.
+      const isStale =
+        error instanceof Expired || (error instanceof ApiError && [401, 410].includes(error.status));
+      // The list may fail while the API server is away: then the watch is tried again from where it was.
+      if (isStale) await relist().catch(pause);
     }
   }
 

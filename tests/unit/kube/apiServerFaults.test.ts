@@ -112,6 +112,46 @@ describe('A watch that is cut', () => {
   });
 });
 
+describe('A watch that is refused', () => {
+  const forbidden = { reason: 'Forbidden', message: 'pods is forbidden' };
+  const watched = (client: KubeClient): Promise<{ answer: string | undefined }> =>
+    watchUntil(client, [pods], { timeoutMs: 18_000, signal: soon() }, ([found]) =>
+      found?.length === 2 ? 'seen' : undefined,
+    );
+
+  it('goes on when the API server had only not read its roles yet', async () => {
+    const other = { metadata: { ...pod.metadata, name: 'api', uid: '2', resourceVersion: '8' } };
+    let watches = 0;
+    await withServer(
+      ({ url }, response) => {
+        if (!url?.includes('watch=true')) return json(response, 200, list);
+        watches += 1;
+        return watches === 1
+          ? json(response, 403, forbidden)
+          : json(response, 200, { type: 'ADDED', object: other });
+      },
+      async (client) => {
+        assert.equal((await watched(client)).answer, 'seen');
+      },
+    );
+  });
+
+  it('ends when the right is still missing at the fourth request', async () => {
+    let watches = 0;
+    await withServer(
+      ({ url }, response) => {
+        if (!url?.includes('watch=true')) return json(response, 200, list);
+        watches += 1;
+        return json(response, 403, forbidden);
+      },
+      async (client) => {
+        await assert.rejects(watched(client), { status: 403 });
+        assert.equal(watches, 4);
+      },
+    );
+  }).timeout(20_000);
+});
+
 describe('A list of many objects', () => {
   const page = (items: readonly object[], next?: string): object => ({
     metadata: { resourceVersion: '7', ...(next === undefined ? {} : { continue: next }) },
