@@ -144,6 +144,8 @@ function createHost(environment: Host['environment']): Host {
     environment,
     input: readInput,
     variable: (name) => tl.getVariable(name) || undefined,
+    pipelineVariables: () =>
+      tl.getVariables().map(({ name, value, secret }) => ({ name, value: value ?? '', isSecret: secret })),
     connection: readConnection,
     pipelineIdentity: readPipelineIdentity,
     output: (name, value) => tl.setVariable(name, value, false, true),

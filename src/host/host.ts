@@ -18,6 +18,14 @@ export interface PipelineIdentity {
   readonly accessToken: string;
 }
 
+/** A variable of the pipeline; an environment variable of the agent is none. */
+export interface PipelineVariable {
+  /** As the pipeline writes it, for example `Build.BuildId`. */
+  readonly name: string;
+  readonly value: string;
+  readonly isSecret: boolean;
+}
+
 /** Where a task writes for people: every line is neutralised, so text from outside cannot carry a command. */
 export interface Log {
   info(text: string): void;
@@ -42,6 +50,8 @@ export interface Host {
   input(name: string): string | undefined;
   /** An agent variable, for example `Build.SourceVersion`; undefined when it is not set. */
   variable(name: string): string | undefined;
+  /** All variables of the pipeline that this job has a value of. */
+  pipelineVariables(): readonly PipelineVariable[];
   /** The service connection with this id. Throws SERVICE_CONNECTION_MISSING when the agent did not hand it over. */
   connection(id: string): ServiceConnection;
   /** The job's own identity; undefined where the agent hands over none. */

@@ -15,11 +15,18 @@ import { pullSecret, pullSecretName, withPullSecret } from './pullSecret.ts';
 import { type ChartValues, rendered } from './render/folder.ts';
 import { withoutHooks } from './render/hooks.ts';
 import type { ResolvedImage } from './resolveImage.ts';
+import { substitute } from './substitute.ts';
 import { type Trace, withTrace } from './trace.ts';
 
 /** What runs the image. */
 export type Source =
-  | { readonly kind: 'manifests'; readonly patterns: readonly string[]; readonly chart: ChartValues }
+  | {
+      readonly kind: 'manifests';
+      readonly patterns: readonly string[];
+      readonly chart: ChartValues;
+      /** Puts the pipeline's variables where the manifests have `$(name)`. */
+      readonly substituteVariables: boolean;
+    }
   | { readonly kind: 'generated'; readonly application: Application };
 
 export interface PrepareOptions {
@@ -51,7 +58,7 @@ async function sourceManifests(client: Asked, options: PrepareOptions, host: Hos
   const files = await readManifestFiles(source.patterns, workingFolder, render);
   const manifests = withoutHooks(files.flatMap(parseManifests));
   host.log.info(`Read ${manifests.length} objects from ${files.map((file) => file.name).join(', ')}`);
-  return manifests;
+  return source.substituteVariables ? substitute(manifests, host.pipelineVariables()) : manifests;
 }
 
 function finish(manifest: PinnedManifest, options: PrepareOptions): PinnedManifest {

@@ -24,6 +24,7 @@ export const commandInputs: Readonly<Record<keyof typeof fields, 'honoured' | 'r
   helmReleaseName: 'honoured',
   helmValues: 'honoured',
   helmSet: 'honoured',
+  substituteVariables: 'refused',
   container: 'honoured',
   appName: 'honoured',
   replicas: 'honoured',

@@ -33,6 +33,7 @@ export const fields = {
   helmReleaseName: text(),
   helmValues: lines(),
   helmSet: lines(),
+  substituteVariables: flag(false),
   container: text(),
   appName: text(),
   replicas: integer({ min: 0, max: 1000, defaultValue: 2, unit: 'pods' }),

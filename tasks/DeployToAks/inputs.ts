@@ -148,7 +148,8 @@ function readSource(raw: Raw): Source {
   if (raw.manifests.length === 0) return { kind: 'generated', application: toApplication(raw) };
   const release = raw.helmReleaseName;
   const chart = { files: raw.helmValues, set: raw.helmSet, ...(release === undefined ? {} : { release }) };
-  return { kind: 'manifests', patterns: raw.manifests, chart };
+  const { manifests: patterns, substituteVariables } = raw;
+  return { kind: 'manifests', patterns, chart, substituteVariables };
 }
 
 function readStrategy(raw: Raw): Strategy {

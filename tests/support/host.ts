@@ -48,6 +48,8 @@ export function recordingHost(settings: HostSettings): { host: Host; said: Recor
     environment: settings.environment ?? process.env,
     input: (name) => settings.inputs?.[name]?.trim() || undefined,
     variable: (name) => settings.variables?.[name],
+    pipelineVariables: () =>
+      Object.entries(settings.variables ?? {}).map(([name, value]) => ({ name, value, isSecret: false })),
     connection: (id) => {
       const found = settings.connections?.find((connection) => connection.id === id);
       if (found !== undefined) return found;
