@@ -55,6 +55,7 @@ describe('DeployToAks with manifests that are rendered', function () {
 
   const deploy = (inputs: Record<string, string>, path = tools): Promise<Run> =>
     runDeploy({
+      variables: { 'Build.BuildId': '42' },
       inputs: { connectionType: 'kubeconfig', kubeconfig, namespace: namespace.name, image, ...inputs },
       workingFolder: folder,
       environment: { ...process.env, PATH: path },
@@ -103,6 +104,18 @@ describe('DeployToAks with manifests that are rendered', function () {
     const set = succeeded(await deploy({ ...inputs, helmSet: 'greeting=a=b {c}' }));
     assert.match(set.log, /leave|update Deployment 'shop'/);
     assert.ok(JSON.stringify(await find('Deployment', 'shop')).includes('"value":"a=b {c}"'));
+  });
+
+  it('puts pipeline variables into what was rendered, when asked', async () => {
+    const inputs = {
+      manifests: 'charts/web',
+      helmReleaseName: 'built',
+      helmSet: 'greeting=of $(Build.BuildId)',
+    };
+    succeeded(await deploy(inputs));
+    assert.ok(JSON.stringify(await find('Deployment', 'built')).includes('"value":"of $(Build.BuildId)"'));
+    succeeded(await deploy({ ...inputs, substituteVariables: 'true' }));
+    assert.ok(JSON.stringify(await find('Deployment', 'built')).includes('"value":"of 42"'));
   });
 
   for (const [what, inputs, code, expected] of [
