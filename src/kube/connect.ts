@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { ClusterName } from '../azure/cluster.ts';
+import { within } from '../deadline.ts';
 import { DeliveryError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { ClusterAccess } from './access.ts';
@@ -55,7 +56,7 @@ const shownCharacters = 1000;
 function pluginRunner(host: Host): RunPlugin {
   const run = promisify(execFile);
   return async ([program, ...args], environment) => {
-    const signal = AbortSignal.any([host.cancelled, AbortSignal.timeout(pluginMs)]);
+    const signal = within(pluginMs, host.cancelled);
     const env = { ...host.environment, ...environment };
     try {
       return (await run(program, args, { env, signal, windowsHide: true })).stdout;

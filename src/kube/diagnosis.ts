@@ -1,3 +1,4 @@
+import { within } from '../deadline.ts';
 import { DeliveryError } from '../errors.ts';
 import type { KubeClient } from './client.ts';
 import { describe, isRecord, type KubeObject, type ObjectRef, refOf } from './objects.ts';
@@ -111,7 +112,7 @@ export async function diagnose(
   problem: RolloutProblem,
   signal: AbortSignal,
 ): Promise<Diagnosis> {
-  const patience = AbortSignal.any([signal, AbortSignal.timeout(evidenceMs)]);
+  const patience = within(evidenceMs, signal);
   const subject = describe(refOf(workload));
   const error = new DeliveryError({
     code: codes[problem.kind],

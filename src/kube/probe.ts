@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Dispatcher, request } from 'undici';
+import { within } from '../deadline.ts';
 import { DeliveryError } from '../errors.ts';
 import type { Log } from '../host/host.ts';
 import { createDispatcher } from '../http/network/routed.ts';
@@ -38,7 +39,7 @@ async function firstText(body: Dispatcher.ResponseData['body']): Promise<string>
 
 async function ask(url: string, dispatcher: Dispatcher, signal: AbortSignal): Promise<Answer> {
   try {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(answerMs)]);
+    const limit = within(answerMs, signal);
     const response = await request(url, {
       dispatcher,
       signal: limit,

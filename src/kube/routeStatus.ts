@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { within } from '../deadline.ts';
 import { DeliveryError } from '../errors.ts';
 import type { KubeClient } from './client.ts';
 import { acceptance } from './httpRoute.ts';
@@ -49,7 +50,7 @@ export async function putRouteBack(
   const before = await client.get(refOf(wanted), signal);
   const route = await client.apply(wanted, { dryRun: false, force: true }, signal);
   if (before?.metadata.generation === route.metadata.generation) return route;
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(followMs)]);
+  const limit = within(followMs, signal);
   await waitAccepted(client, route, limit).catch(() => undefined);
   await sleep(proxiesMs);
   return route;

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { within } from '../deadline.ts';
 import { type Comparison, compare, type Limits, type Sample } from '../golden/comparison.ts';
 import { differences, type GoldenCase, type GoldenFile, judge } from '../golden/golden.ts';
 import type { KubeClient, PodAnswer } from './client.ts';
@@ -52,10 +53,9 @@ async function ask(
 ): Promise<Asked | undefined> {
   if (pod === undefined) return undefined;
   const started = performance.now();
-  const limit = AbortSignal.timeout(answerMs);
+  const limit = within(answerMs, options.signal);
   try {
-    const signal = AbortSignal.any([options.signal, limit]);
-    const answer = await options.client.ask(pod, questionOf(golden, options.port), signal);
+    const answer = await options.client.ask(pod, questionOf(golden, options.port), limit);
     if (isThrottled(answer)) return undefined;
     return { sample: toSample(golden, answer, performance.now() - started, tolerance), answer };
   } catch {

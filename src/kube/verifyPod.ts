@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { within } from '../deadline.ts';
 import { DeliveryError } from '../errors.ts';
 import { type GoldenCase, type GoldenFile, judge } from '../golden/golden.ts';
 import type { Log } from '../host/host.ts';
@@ -41,7 +42,7 @@ export function questionOf({ method, path, contentType, body }: GoldenCase, port
 async function ask(pod: ObjectRef, golden: GoldenCase, options: VerifyOptions): Promise<PodAnswer> {
   const question = questionOf(golden, options.port);
   for (let attempt = 1; ; attempt += 1) {
-    const signal = AbortSignal.any([options.signal, AbortSignal.timeout(answerMs)]);
+    const signal = within(answerMs, options.signal);
     const answer = await options.client.ask(pod, question, signal);
     if (attempt === attempts || !isFromApiServer(answer)) return answer;
     await sleep(pauseMs, undefined, { signal: options.signal });

@@ -1,4 +1,5 @@
 import type { ClusterCommands, ClusterDoor } from '../azure/cluster.ts';
+import { within } from '../deadline.ts';
 import { DeliveryError } from '../errors.ts';
 import type { Host } from '../host/host.ts';
 import type { ClusterAccess } from './access.ts';
@@ -17,7 +18,7 @@ const answerMs = 10_000;
 async function unreached(access: ClusterAccess, signal: AbortSignal): Promise<DeliveryError | undefined> {
   const wire = createWire(access);
   try {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(answerMs)]);
+    const limit = within(answerMs, signal);
     const request = { method: 'GET', path: '/version', silenceMs: answerMs, signal: limit };
     await (await wire.request(request)).body.dump();
     return undefined;

@@ -1,4 +1,5 @@
 import { request } from 'undici';
+import { within } from '../../deadline.ts';
 import { type GoldenCase, type GoldenFile, judge } from '../../golden/golden.ts';
 
 /** How one golden request went. */
@@ -25,7 +26,7 @@ async function answerTo(
     method: method as 'GET',
     headers: contentType === undefined ? {} : { 'content-type': contentType },
     body: body ?? null,
-    signal: AbortSignal.any([signal, AbortSignal.timeout(longestAnswerSeconds * 1000)]),
+    signal: within(longestAnswerSeconds * 1000, signal),
   });
   const parts: Uint8Array[] = [];
   let size = 0;

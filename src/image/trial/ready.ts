@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
+import { within } from '../../deadline.ts';
 import { DeliveryError } from '../../errors.ts';
 import type { TrialEngine } from './engine.ts';
 
@@ -46,7 +47,7 @@ async function notReady(options: ReadyOptions, problem: string): Promise<Deliver
 async function problemAt(address: string, signal: AbortSignal): Promise<string | undefined> {
   try {
     const { statusCode, body } = await request(`http://${address}/`, {
-      signal: AbortSignal.any([signal, AbortSignal.timeout(answerMs)]),
+      signal: within(answerMs, signal),
     });
     await body.dump();
     return statusCode >= 502 && statusCode <= 504 ? `it answers ${statusCode}` : undefined;
