@@ -1,3 +1,4 @@
+import { DeliveryError } from '../errors.ts';
 import type { ServiceConnection } from '../host/host.ts';
 
 /** Where one Azure cloud signs in, is managed, and keeps its services; URLs without trailing slash. */
@@ -96,9 +97,31 @@ function ownResourceManager(connection: ServiceConnection): string | undefined {
   return isRegistry || !URL.canParse(connection.url) ? undefined : trimmed(connection.url);
 }
 
-/** A cloud that the table does not have: its sign-in service is the public one unless the connection says another. */
-function unlisted(name: string): AzureCloud {
-  return { ...publicCloud, name, registrySuffix: undefined };
+/** The fields of a connection that say where its cloud signs in, and for which audience. */
+const authorityFields = ['activedirectoryauthority', 'environmentauthorityurl'] as const;
+const audienceField = 'activedirectoryserviceendpointresourceid';
+
+/**
+ * A cloud that the table does not have. What the public cloud's table says of sign-in must not be taken for it: a
+ * token for the public resource manager would go to somebody else's.
+ */
+function unlisted(name: string, connection: ServiceConnection): AzureCloud {
+  const missing = [
+    ...(urlOf(connection, ...authorityFields) === undefined
+      ? ['a sign-in service (environmentAuthorityUrl)']
+      : []),
+    ...(urlOf(connection, audienceField) === undefined
+      ? ['an audience of its resource manager (activeDirectoryServiceEndpointResourceId)']
+      : []),
+  ];
+  if (missing.length === 0) return { ...publicCloud, name, registrySuffix: undefined };
+  throw new DeliveryError({
+    code: 'SERVICE_CONNECTION_INVALID',
+    side: 'input',
+    message: `The Azure service connection '${connection.id}' is for the environment '${name}' and does not name ${missing.join(' and ')}.`,
+    remedy:
+      "Open it in the project settings and choose Verify, which reads both from the environment's resource manager (/metadata/endpoints), then save it. No token was asked for.",
+  });
 }
 
 /** A registry connection does not always say its cloud, but its login server lies in one. */
@@ -110,14 +133,14 @@ function registryCloud(connection: ServiceConnection): string | undefined {
 
 /**
  * The cloud of a service connection: what the connection says itself, then the table by its `environment`.
- * An Azure Stack connection brings its own URLs.
+ * An Azure Stack connection brings its own URLs. Throws SERVICE_CONNECTION_INVALID where it does not.
  */
 export function cloudOf(connection: ServiceConnection): AzureCloud {
   const wanted = connection.data['environment'] ?? registryCloud(connection) ?? publicCloud.name;
   const listed = clouds.find(({ name }) => name.toLowerCase() === wanted.toLowerCase());
-  const base = listed ?? unlisted(wanted);
+  const base = listed ?? unlisted(wanted, connection);
   const resourceManagerUrl = ownResourceManager(connection) ?? base.resourceManagerUrl;
-  const authority = urlOf(connection, 'activedirectoryauthority', 'environmentauthorityurl');
+  const authority = urlOf(connection, ...authorityFields);
   const authorityHost = authority === undefined ? base.authorityHost : new URL(authority).origin;
   const suffix = listed === undefined ? stackSuffix(resourceManagerUrl) : base.storageSuffix;
   return {
@@ -125,8 +148,7 @@ export function cloudOf(connection: ServiceConnection): AzureCloud {
     authorityHost,
     authorityIsKnown: isKnownAuthority(authorityHost),
     resourceManagerUrl,
-    resourceManagerAudience:
-      urlOf(connection, 'activedirectoryserviceendpointresourceid') ?? base.resourceManagerAudience,
+    resourceManagerAudience: urlOf(connection, audienceField) ?? base.resourceManagerAudience,
     storageSuffix: connection.data['storageendpointsuffix'] ?? suffix,
   };
 }

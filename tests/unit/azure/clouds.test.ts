@@ -99,6 +99,28 @@ describe('the cloud of a service connection', () => {
     assert.equal(cloud.authorityIsKnown, false);
   });
 
+  it("is never taken for the public one where the connection's environment is another", () => {
+    const stack = { environment: 'AzureStack' };
+    const authority = { environmentauthorityurl: 'https://login.microsoftonline.com/' };
+    const audience = { activedirectoryserviceendpointresourceid: 'https://management.contoso.com/5f6e' };
+    for (const [fields, named] of [
+      [{}, /sign-in service .* and an audience/],
+      [authority, /does not name an audience/],
+      [audience, /does not name a sign-in service/],
+    ] as const) {
+      const made = connection('https://management.west.contoso.com/', { ...stack, ...fields });
+      assert.throws(
+        () => cloudOf(made),
+        (error) =>
+          error instanceof DeliveryError &&
+          error.code === 'SERVICE_CONNECTION_INVALID' &&
+          named.test(error.message),
+      );
+    }
+    const whole = connection('https://management.west.contoso.com/', { ...stack, ...authority, ...audience });
+    assert.equal(cloudOf(whole).resourceManagerAudience, 'https://management.contoso.com/5f6e');
+  });
+
   it("is the login server's for a registry connection that does not say it", () => {
     const servers = {
       'team.azurecr.io': 'public',
