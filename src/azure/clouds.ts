@@ -15,8 +15,8 @@ export interface AzureCloud {
   /** Last labels of a storage account's host, for example `core.windows.net`. */
   readonly storageSuffix: string;
   readonly storageAudience: string;
-  /** Last labels of a registry's login server; undefined where the cloud has no registries of its own. */
-  readonly registrySuffix: string | undefined;
+  /** Last labels of a registry's login server; of an Azure Stack its whole domain. */
+  readonly registrySuffix: string;
   readonly registryAudience: string;
   /** Application id of the AKS server: the audience of tokens for clusters that sign in by Entra. */
   readonly aksAudience: string;
@@ -97,6 +97,25 @@ function ownResourceManager(connection: ServiceConnection): string | undefined {
   return isRegistry || !URL.canParse(connection.url) ? undefined : trimmed(connection.url);
 }
 
+function invalid({ id }: ServiceConnection, problem: string, remedy: string): DeliveryError {
+  return new DeliveryError({
+    code: 'SERVICE_CONNECTION_INVALID',
+    side: 'input',
+    message: `The Azure service connection '${id}' ${problem}.`,
+    remedy,
+  });
+}
+
+/** Tokens travel there: never unencrypted. */
+function secure(connection: ServiceConnection, url: string): string {
+  if (url.toLowerCase().startsWith('https://')) return url;
+  throw invalid(
+    connection,
+    `names a resource manager that is not https (${url})`,
+    'Correct its server URL in the project settings.',
+  );
+}
+
 /** The fields of a connection that say where its cloud signs in, and for which audience. */
 const authorityFields = ['activedirectoryauthority', 'environmentauthorityurl'] as const;
 const audienceField = 'activedirectoryserviceendpointresourceid';
@@ -114,14 +133,12 @@ function unlisted(name: string, connection: ServiceConnection): AzureCloud {
       ? ['an audience of its resource manager (activeDirectoryServiceEndpointResourceId)']
       : []),
   ];
-  if (missing.length === 0) return { ...publicCloud, name, registrySuffix: undefined };
-  throw new DeliveryError({
-    code: 'SERVICE_CONNECTION_INVALID',
-    side: 'input',
-    message: `The Azure service connection '${connection.id}' is for the environment '${name}' and does not name ${missing.join(' and ')}.`,
-    remedy:
-      "Open it in the project settings and choose Verify, which reads both from the environment's resource manager (/metadata/endpoints), then save it. No token was asked for.",
-  });
+  if (missing.length === 0) return { ...publicCloud, name };
+  throw invalid(
+    connection,
+    `is for the environment '${name}' and does not name ${missing.join(' and ')}`,
+    "Open it in the project settings and choose Verify, which reads both from the environment's resource manager (/metadata/endpoints), then save it. No token was asked for.",
+  );
 }
 
 /** A registry connection does not always say its cloud, but its login server lies in one. */
@@ -139,7 +156,7 @@ export function cloudOf(connection: ServiceConnection): AzureCloud {
   const wanted = connection.data['environment'] ?? registryCloud(connection) ?? publicCloud.name;
   const listed = clouds.find(({ name }) => name.toLowerCase() === wanted.toLowerCase());
   const base = listed ?? unlisted(wanted, connection);
-  const resourceManagerUrl = ownResourceManager(connection) ?? base.resourceManagerUrl;
+  const resourceManagerUrl = secure(connection, ownResourceManager(connection) ?? base.resourceManagerUrl);
   const authority = urlOf(connection, ...authorityFields);
   const authorityHost = authority === undefined ? base.authorityHost : new URL(authority).origin;
   const suffix = listed === undefined ? stackSuffix(resourceManagerUrl) : base.storageSuffix;
@@ -150,5 +167,6 @@ export function cloudOf(connection: ServiceConnection): AzureCloud {
     resourceManagerUrl,
     resourceManagerAudience: urlOf(connection, audienceField) ?? base.resourceManagerAudience,
     storageSuffix: connection.data['storageendpointsuffix'] ?? suffix,
+    registrySuffix: listed === undefined ? suffix : base.registrySuffix,
   };
 }

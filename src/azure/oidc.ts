@@ -37,6 +37,12 @@ function refused(connectionId: string, answer: AzureAnswer): DeliveryError {
   });
 }
 
+/** The job's access token is sent there: never unencrypted. */
+function secureUrl(text: string): URL | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return url?.protocol === 'https:' ? url : undefined;
+}
+
 /**
  * A new OIDC token of the running job; it is valid for minutes only, so none is ever kept.
  * Throws IDENTITY_OIDC_MISSING or IDENTITY_OIDC_REFUSED, or what the socket threw.
@@ -45,7 +51,8 @@ export async function requestOidcToken(send: SendAzure, request: OidcRequest): P
   const { pipeline, connectionId, signal } = request;
   if (pipeline === undefined) throw missing(connectionId, 'access token (System.AccessToken)');
   if (pipeline.oidcRequestUri === undefined) throw missing(connectionId, 'address of OIDC tokens');
-  const url = new URL(pipeline.oidcRequestUri);
+  const url = secureUrl(pipeline.oidcRequestUri);
+  if (url === undefined) throw missing(connectionId, 'https address of OIDC tokens');
   url.searchParams.set('api-version', apiVersion);
   url.searchParams.set('serviceConnectionId', connectionId);
   const headers = {

@@ -2,7 +2,7 @@ import { DeliveryError } from '../errors.ts';
 import type { Host, ServiceConnection } from '../host/host.ts';
 import { type RegistryAccess, registryAccess } from '../oci/connection.ts';
 import { createAcrTokens, refreshTokenUser } from './acr.ts';
-import { azureConnection } from './connection.ts';
+import { type AzureConnection, azureConnection } from './connection.ts';
 import { createCredential } from './credential.ts';
 
 /** The login server as its API's address; people write it with and without scheme. */
@@ -17,11 +17,40 @@ function loginServerUrl(written: string, name: string): string {
   });
 }
 
+/** What is enough to enter: a token of the identity goes to such a host, and the registry may ask for more of them. */
+function checkIsOfCloud(registryUrl: string, { id, cloud }: AzureConnection): void {
+  const { protocol, hostname } = new URL(registryUrl);
+  const suffix = cloud.registrySuffix;
+  if (protocol === 'https:' && (hostname === suffix || hostname.endsWith(`.${suffix}`))) return;
+  throw new DeliveryError({
+    code: 'REGISTRY_OUTSIDE_CLOUD',
+    side: 'input',
+    message: `${registryUrl} is no registry of the cloud ${cloud.name} (https, below ${suffix}), so no token of the Azure service connection '${id}' is sent to it.`,
+    remedy:
+      "Correct the registry's name, or enter it by a Docker registry service connection ('containerRegistry').",
+  });
+}
+
+/**
+ * The container registry of this login server, entered by an AzureRM connection. The name comes from inputs and lock
+ * files, so it must lie in the connection's cloud: else it throws REGISTRY_OUTSIDE_CLOUD. Throws SERVICE_CONNECTION_… and
+ * REGISTRY_CONNECTION_INVALID too.
+ */
+export function namedAzureRegistry(
+  connection: ServiceConnection,
+  registry: string,
+  host: Host,
+): RegistryAccess {
+  const access = azureRegistry(connection, registry, host);
+  checkIsOfCloud(access.registryUrl, azureConnection(connection));
+  return access;
+}
+
 /**
  * An Azure container registry, entered by the identity of a service connection. Nothing is asked before the
  * registry demands it. Throws SERVICE_CONNECTION_… or REGISTRY_CONNECTION_INVALID.
  */
-export function azureRegistry(connection: ServiceConnection, registry: string, host: Host): RegistryAccess {
+function azureRegistry(connection: ServiceConnection, registry: string, host: Host): RegistryAccess {
   const registryUrl = loginServerUrl(registry.trim(), `Service connection '${connection.id}'`);
   const azure = azureConnection(connection);
   const identity = createCredential(azure, host);
@@ -61,12 +90,12 @@ export function registryChoice(inputs: {
   });
 }
 
-/** The chosen registry. Throws what {@link openRegistry} and {@link azureRegistry} throw. */
+/** The chosen registry. Throws what {@link openRegistry} and {@link namedAzureRegistry} throw. */
 export function chosenRegistry(choice: RegistryChoice, host: Host): RegistryAccess {
   const connection = host.connection(choice.connection);
   return choice.loginServer === undefined
     ? openRegistry(connection, host)
-    : azureRegistry(connection, choice.loginServer, host);
+    : namedAzureRegistry(connection, choice.loginServer, host);
 }
 
 /**
@@ -75,6 +104,13 @@ export function chosenRegistry(choice: RegistryChoice, host: Host): RegistryAcce
  */
 export function openRegistry(connection: ServiceConnection, host: Host): RegistryAccess {
   const isAzure = connection.data['registrytype']?.toUpperCase() === 'ACR';
-  if (!isAzure || connection.scheme === 'UsernamePassword') return registryAccess(connection);
+  if (!isAzure || connection.scheme === 'UsernamePassword') {
+    const access = registryAccess(connection);
+    const { username = '', password = '' } = access.credentials ?? {};
+    host.secret(password);
+    // As an Authorization header, a configuration file and a pull secret carry it.
+    host.secret(Buffer.from(`${username}:${password}`).toString('base64'));
+    return access;
+  }
   return azureRegistry(connection, connection.parameters['loginserver'] ?? connection.url, host);
 }

@@ -1,4 +1,9 @@
-import { azureRegistry, chosenRegistry, openRegistry, registryChoice } from '../../src/azure/registry.ts';
+import {
+  chosenRegistry,
+  namedAzureRegistry,
+  openRegistry,
+  registryChoice,
+} from '../../src/azure/registry.ts';
 import { DeliveryError } from '../../src/errors.ts';
 import type { Host, ServiceConnection } from '../../src/host/host.ts';
 import { required } from '../../src/host/inputs.ts';
@@ -102,7 +107,7 @@ function registryOf(host: Host, raw: Raw, hostName: string): RegistryAccess | un
   const access = target === undefined ? undefined : chosenRegistry(target, host);
   if (access !== undefined && new URL(access.registryUrl).host === hostName) return access;
   const id = required(raw.azureSubscription, 'modelRegistry', `to read a model from ${hostName}`);
-  return azureRegistry(host.connection(id), hostName, host);
+  return namedAzureRegistry(host.connection(id), hostName, host);
 }
 
 function oci(host: Host, raw: Raw, { name, source }: ModelLock): OciLocation {
@@ -111,7 +116,6 @@ function oci(host: Host, raw: Raw, { name, source }: ModelLock): OciLocation {
   if (access !== undefined && new URL(access.registryUrl).origin !== url.origin) {
     throw elsewhere('modelRegistry', access.registryUrl, source);
   }
-  if (access?.credentials !== undefined) host.secret(access.credentials.password);
   return ociLocation(`${url.host}${url.pathname}`, name, access ?? { registryUrl: url.origin });
 }
 

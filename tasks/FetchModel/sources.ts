@@ -1,4 +1,4 @@
-import { azureRegistry, openRegistry } from '../../src/azure/registry.ts';
+import { namedAzureRegistry, openRegistry } from '../../src/azure/registry.ts';
 import { DeliveryError } from '../../src/errors.ts';
 import type { Host } from '../../src/host/host.ts';
 import { invalidInput, required } from '../../src/host/inputs.ts';
@@ -71,14 +71,13 @@ function registry(host: Host, raw: Raw, reference: string): RegistryAccess | und
   const { containerRegistry, azureSubscription } = raw;
   if (containerRegistry !== undefined) return openRegistry(host.connection(containerRegistry), host);
   if (azureSubscription === undefined) return undefined;
-  return azureRegistry(host.connection(azureSubscription), parseReference(reference).registry, host);
+  return namedAzureRegistry(host.connection(azureSubscription), parseReference(reference).registry, host);
 }
 
 /** The repository that the inputs name. */
 export function oci(host: Host, raw: Raw, model: string): OciLocation {
   const reference = required(raw.reference, 'reference', 'with source oci');
   const access = registry(host, raw, reference);
-  if (access?.credentials !== undefined) host.secret(access.credentials.password);
   return ociLocation(reference, model, access);
 }
 

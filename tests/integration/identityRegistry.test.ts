@@ -27,6 +27,7 @@ import {
   failureText,
   jobHost,
   networkOf,
+  stackServiceConnection,
 } from '../support/identity.ts';
 import { withOwnServices } from '../support/ownServices.ts';
 import { services } from '../support/services.ts';
@@ -188,7 +189,7 @@ describe('signing in to an Azure container registry', function () {
         await mkdir(join(work, 'app'), { recursive: true });
         await writeFile(join(work, 'app', 'app.py'), 'print("scoring")\n');
         const { host } = new URL(acr.url);
-        const connection = azureServiceConnection(local, 'workloadIdentity');
+        const connection = stackServiceConnection(local, 'workloadIdentity', acr.url);
         const inputs = {
           ...{ engine: 'registry', azureSubscription: connection.id, registry: host, repository: 'team/app' },
           ...{ tags: '1', appFolder: 'app', baseImage: `${host}/team/app:base`, command: 'python3 app.py' },

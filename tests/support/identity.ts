@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { LocalIdentity } from '../../local/identity/index.ts';
+import { audiences, type LocalIdentity } from '../../local/identity/index.ts';
 import type { Exchange } from '../../local/identity/server.ts';
 import { azureConnection } from '../../src/azure/connection.ts';
 import { createCredential } from '../../src/azure/credential.ts';
@@ -54,6 +54,18 @@ export function azureServiceConnection(
       ...changed.data,
     },
   };
+}
+
+/**
+ * The same in an Azure Stack whose resource manager is at `url`: its registries are those of that host, which the
+ * local one is.
+ */
+export function stackServiceConnection(local: LocalIdentity, scheme: Scheme, url: string): ServiceConnection {
+  const data = {
+    environment: 'AzureStack',
+    activedirectoryserviceendpointresourceid: audiences.resourceManager,
+  };
+  return azureServiceConnection(local, scheme, { url, data });
 }
 
 /** Clients in this process trust the local authority by this. */

@@ -16,7 +16,7 @@ export const hosts = {
   login: 'login.sovereign.test',
   devops: 'devops.sovereign.test',
   storage: 'datascience.blob.core.sovereign.test',
-  registry: 'models.azurecr.test',
+  registry: 'models.azurecr.sovereign.test',
   manager: 'management.sovereign.test',
   cluster: 'prod.azmk8s.test',
   packages: 'packages.test',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { cloudOf } from '../../../src/azure/clouds.ts';
-import { openRegistry } from '../../../src/azure/registry.ts';
+import { chosenRegistry, openRegistry } from '../../../src/azure/registry.ts';
 import { DeliveryError } from '../../../src/errors.ts';
 import type { ServiceConnection } from '../../../src/host/host.ts';
 import { recordingHost } from '../../support/host.ts';
@@ -70,7 +70,7 @@ const expected: Readonly<Record<string, readonly (string | undefined)[]>> = {
     'https://management.west.contoso.com',
     'https://management.adfs.west.contoso.com/5f6e',
     'west.contoso.com',
-    undefined,
+    'west.contoso.com',
   ],
 };
 
@@ -119,6 +119,13 @@ describe('the cloud of a service connection', () => {
     }
     const whole = connection('https://management.west.contoso.com/', { ...stack, ...authority, ...audience });
     assert.equal(cloudOf(whole).resourceManagerAudience, 'https://management.contoso.com/5f6e');
+  });
+
+  it('is managed by https alone', () => {
+    assert.throws(
+      () => cloudOf(connection('http://management.azure.com/', { environment: 'AzureCloud' })),
+      /not https \(http:\/\/management\.azure\.com\)/,
+    );
   });
 
   it("is the login server's for a registry connection that does not say it", () => {
@@ -184,5 +191,43 @@ describe('a Docker registry connection', () => {
     assert.equal(codeOf(connection('', {}, incomplete, 'UsernamePassword')), 'REGISTRY_CONNECTION_INVALID');
     const nowhere = connection('', acr, { ...application, loginserver: '' });
     assert.equal(codeOf(nowhere), 'REGISTRY_CONNECTION_INVALID');
+  });
+
+  it('has its password masked, and the pair as a header carries it', () => {
+    const { host: told, said } = recordingHost({ workingFolder: '.' });
+    openRegistry(connection('', {}, login, 'UsernamePassword'), told);
+    assert.deepEqual(said.secrets, ['secret', Buffer.from('user:secret').toString('base64')]);
+  });
+});
+
+describe('a registry that inputs or a lock name beside an Azure connection', () => {
+  const enter = (made: ServiceConnection, loginServer: string): string | undefined => {
+    const { host } = recordingHost({ workingFolder: '.', connections: [made] });
+    try {
+      chosenRegistry({ connection: made.id, loginServer }, host);
+      return undefined;
+    } catch (error) {
+      if (error instanceof DeliveryError) return error.code;
+      throw error;
+    }
+  };
+  const [inPublic, inStack] = [azureRm['public'], azureRm['stack']];
+  assert.ok(inPublic && inStack);
+
+  it("is entered in the connection's own cloud", () => {
+    assert.equal(enter(inPublic, 'team.azurecr.io'), undefined);
+    assert.equal(enter(inStack, 'team.azurecr.west.contoso.com'), undefined);
+  });
+
+  it('gets no token elsewhere, nor unencrypted', () => {
+    for (const server of [
+      'team.azurecr.cn',
+      'azurecr.io.evil.example',
+      'evilazurecr.io',
+      'http://team.azurecr.io',
+    ]) {
+      assert.equal(enter(inPublic, server), 'REGISTRY_OUTSIDE_CLOUD', server);
+    }
+    assert.equal(enter(inStack, 'team.azurecr.io'), 'REGISTRY_OUTSIDE_CLOUD');
   });
 });

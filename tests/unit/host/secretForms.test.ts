@@ -16,6 +16,16 @@ describe('the forms of a secret', () => {
     assert.deepEqual(secretForms('abc'), [], 'what is too short would mask everything');
   });
 
+  it('are those of a form, of small hexadecimal digits and of a token too', () => {
+    const secret = 'Ab8Q~x/y?z>+ü';
+    const forms = secretForms(secret);
+    const inForm = 'Ab8Q%7Ex%2Fy%3Fz%3E%2B%C3%BC';
+    for (const form of [inForm, inForm.replace(/%../g, (byte) => byte.toLowerCase())]) {
+      assert.ok(forms.includes(form), form);
+    }
+    assert.ok(forms.includes(Buffer.from(secret).toString('base64url')));
+  });
+
   it('hide it within longer base64, as in a Basic header, wherever it begins', () => {
     fc.assert(
       fc.property(
