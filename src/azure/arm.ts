@@ -81,8 +81,10 @@ export function armSend(arm: Arm, request: ArmRequest): Promise<AzureAnswer> {
   const url = new URL(arm.cloud.resourceManagerUrl + path);
   const query = { ...request.query, 'api-version': apiVersion };
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
-  const text = body === undefined ? '' : JSON.stringify(body);
-  return sent(arm, method === 'GET' ? { method, url } : { method, url, body: text });
+  if (method === 'GET') return sent(arm, { method, url });
+  // What has a body starts something (a command, a run); what has none asks for an address or a credential.
+  const once = body !== undefined;
+  return sent(arm, { method, url, body: once ? JSON.stringify(body) : '', once });
 }
 
 /** {@link armSend}, and the answer's fields. */

@@ -9,6 +9,8 @@ export interface AzureRequest {
   readonly url: string | URL;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** What it starts would be started twice: it is asked again only where it certainly was not taken. */
+  readonly once?: boolean;
   /** Whose convention the request's id follows; Azure's where it is left out. */
   readonly service?: AskedService;
 }
@@ -34,6 +36,14 @@ class Passing extends Error {
     super(`HTTP ${answer.status}`);
     this.answer = answer;
   }
+}
+
+const neverSent = new Set(['ECONNREFUSED', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT']);
+
+/** Whether the service certainly did nothing: it was not reached, or is throttling. */
+function wasNotTaken(error: unknown): boolean {
+  if (error instanceof Passing) return error.answer.status === 429;
+  return error instanceof Error && 'code' in error && neverSent.has(String(error.code));
 }
 
 function afterMs(error: unknown): number | undefined {
@@ -79,7 +89,8 @@ export function createSend(network: Network): SendAzure {
         signal,
         advise: (error) => {
           const wait = afterMs(error);
-          const temporary = error instanceof Passing || isTemporaryNetworkError(error);
+          const passes = error instanceof Passing || isTemporaryNetworkError(error);
+          const temporary = passes && (request.once !== true || wasNotTaken(error));
           return { temporary, ...(wait === undefined ? {} : { afterMs: wait }) };
         },
       });

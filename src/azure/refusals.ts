@@ -90,6 +90,7 @@ const tenantUnknown: Words = (connection) => ({
  */
 const byNumber: Readonly<Record<string, Words>> = {
   '700024': assertionExpired,
+  '500133': assertionExpired,
   '700016': appUnknown,
   '7000215': (connection) => ({
     code: 'IDENTITY_SECRET_WRONG',
@@ -104,8 +105,11 @@ const byNumber: Readonly<Record<string, Words>> = {
   '700213': federation,
   '7002138': federation,
   '700223': federation,
+  '700021': federation,
+  '700023': federation,
   '90002': tenantUnknown,
   '900023': tenantUnknown,
+  '900382': tenantUnknown,
   '500011': (_connection, scopes) => ({
     code: 'IDENTITY_RESOURCE_UNKNOWN',
     why: `the tenant knows no service '${scopes.join(' ').replaceAll('/.default', '')}'`,
@@ -117,6 +121,7 @@ const byNumber: Readonly<Record<string, Words>> = {
   '50196': busy,
   '90033': busy,
   '700027': certificateRefused,
+  '700030': certificateRefused,
   '7000112': (connection) => ({
     code: 'IDENTITY_APP_DISABLED',
     why: `${idOf(connection)} is disabled`,
