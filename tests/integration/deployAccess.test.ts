@@ -198,6 +198,6 @@ describe("DeployToAks's way into the cluster", function () {
       for (const one of config.users) one.user = { token: 'a-token-of-another-cluster' };
     });
     const run = failed(await deploy({ kubeconfig }), 'CLUSTER_UNAUTHENTICATED');
-    assert.deepEqual(run.said.secrets, ['a-token-of-another-cluster']);
+    assert.ok(run.said.secrets.includes('a-token-of-another-cluster'));
   });
 });
