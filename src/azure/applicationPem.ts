@@ -1,27 +1,21 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { DeliveryError } from '../errors.ts';
+import { invalidConnection } from './invalidConnection.ts';
 
 const certificates = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 const privateKey = /-----BEGIN ([A-Z ]*)PRIVATE KEY-----[\s\S]+?-----END \1PRIVATE KEY-----/;
 
-function invalid(connectionId: string, problem: string, remedy: string, cause?: unknown): DeliveryError {
-  return new DeliveryError({
-    ...{ code: 'SERVICE_CONNECTION_INVALID', side: 'input', remedy, cause },
-    message: `The Azure service connection '${connectionId}' ${problem}.`,
-  });
-}
-
 function keyOf(connectionId: string, pem: string): { text: string; key: KeyObject } {
   const [text, kind = ''] = privateKey.exec(pem) ?? [];
   if (text === undefined) {
-    throw invalid(
+    throw invalidConnection(
       connectionId,
       'holds no PEM with both the certificate and its private key',
       'Paste the whole PEM file (BEGIN CERTIFICATE and BEGIN PRIVATE KEY) into the connection.',
     );
   }
   if (kind.includes('ENCRYPTED') || /Proc-Type: 4,ENCRYPTED/.test(text)) {
-    throw invalid(
+    throw invalidConnection(
       connectionId,
       'holds an encrypted private key, and a connection has no place for its password',
       'Decrypt it (openssl pkey -in key.pem -out plain.pem) and paste certificate and key; the connection keeps them as a secret.',
@@ -31,7 +25,7 @@ function keyOf(connectionId: string, pem: string): { text: string; key: KeyObjec
     return { text, key: createPrivateKey(text) };
   } catch (cause) {
     const remedy = 'Paste the whole PEM file, its line ends included, into the connection.';
-    throw invalid(connectionId, 'holds a private key that cannot be read', remedy, cause);
+    throw invalidConnection(connectionId, 'holds a private key that cannot be read', remedy, cause);
   }
 }
 
@@ -40,7 +34,7 @@ function certificatesOf(connectionId: string, pem: string): { text: string; pars
     return (pem.match(certificates) ?? []).map((text) => ({ text, parsed: new X509Certificate(text) }));
   } catch (cause) {
     const remedy = 'Paste the whole PEM file, its line ends included, into the connection.';
-    throw invalid(connectionId, 'holds a certificate that cannot be read', remedy, cause);
+    throw invalidConnection(connectionId, 'holds a certificate that cannot be read', remedy, cause);
   }
 }
 
@@ -65,7 +59,7 @@ export function applicationPem(connectionId: string, pem: string): string {
   const all = certificatesOf(connectionId, pem);
   const own = all.find(({ parsed }) => parsed.checkPrivateKey(key));
   if (own === undefined) {
-    throw invalid(
+    throw invalidConnection(
       connectionId,
       all.length === 0
         ? 'holds no PEM with both the certificate and its private key'

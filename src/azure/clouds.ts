@@ -1,5 +1,5 @@
-import { DeliveryError } from '../errors.ts';
 import type { ServiceConnection } from '../host/host.ts';
+import { invalidConnection } from './invalidConnection.ts';
 
 /** Where one Azure cloud signs in, is managed, and keeps its services; URLs without trailing slash. */
 export interface AzureCloud {
@@ -97,20 +97,11 @@ function ownResourceManager(connection: ServiceConnection): string | undefined {
   return isRegistry || !URL.canParse(connection.url) ? undefined : trimmed(connection.url);
 }
 
-function invalid({ id }: ServiceConnection, problem: string, remedy: string): DeliveryError {
-  return new DeliveryError({
-    code: 'SERVICE_CONNECTION_INVALID',
-    side: 'input',
-    message: `The Azure service connection '${id}' ${problem}.`,
-    remedy,
-  });
-}
-
 /** Tokens travel there: never unencrypted. */
 function secure(connection: ServiceConnection, url: string): string {
   if (url.toLowerCase().startsWith('https://')) return url;
-  throw invalid(
-    connection,
+  throw invalidConnection(
+    connection.id,
     `names a resource manager that is not https (${url})`,
     'Correct its server URL in the project settings.',
   );
@@ -134,8 +125,8 @@ function unlisted(name: string, connection: ServiceConnection): AzureCloud {
       : []),
   ];
   if (missing.length === 0) return { ...publicCloud, name };
-  throw invalid(
-    connection,
+  throw invalidConnection(
+    connection.id,
     `is for the environment '${name}' and does not name ${missing.join(' and ')}`,
     "Open it in the project settings and choose Verify, which reads both from the environment's resource manager (/metadata/endpoints), then save it. No token was asked for.",
   );

@@ -2,6 +2,7 @@ import { DeliveryError } from '../errors.ts';
 import type { ServiceConnection } from '../host/host.ts';
 import { applicationPem } from './applicationPem.ts';
 import { type AzureCloud, cloudOf } from './clouds.ts';
+import { invalidConnection } from './invalidConnection.ts';
 
 interface Common {
   /** The service connection's id. */
@@ -42,20 +43,11 @@ export interface ManagedIdentity extends Common {
 /** How an Azure service connection signs in, and in which cloud. */
 export type AzureConnection = WorkloadIdentity | ClientSecret | ClientCertificate | ManagedIdentity;
 
-function invalid(connection: ServiceConnection, problem: string, remedy: string): DeliveryError {
-  return new DeliveryError({
-    code: 'SERVICE_CONNECTION_INVALID',
-    side: 'input',
-    message: `The Azure service connection '${connection.id}' ${problem}.`,
-    remedy,
-  });
-}
-
 function parameter(connection: ServiceConnection, name: string, meaning: string): string {
   const value = connection.parameters[name]?.trim();
   if (value !== undefined && value !== '') return value;
-  throw invalid(
-    connection,
+  throw invalidConnection(
+    connection.id,
     `has no ${meaning}`,
     'Open it in the project settings, complete it and verify it.',
   );

@@ -92,6 +92,20 @@ export function explainUnreachable(
   return isNetwork ? unreachable(text, who, authorityHost) : undefined;
 }
 
+/** A sign-in that failed without a word of Entra's; undefined where the reason is another one still. */
+function unanswered(
+  error: Error,
+  text: string,
+  connection: AzureConnection,
+  status: number | undefined,
+): DeliveryError | undefined {
+  if (status !== undefined && isTemporaryStatus(status)) {
+    return refused(busy(connection), `${text} (HTTP ${status})`, connection);
+  }
+  if (connection.kind === 'managedIdentity') return managedIdentityFailure(text, connection);
+  return explainUnreachable(error, whoOf(connection), connection.cloud.authorityHost);
+}
+
 /**
  * A failed sign-in for the reader of the log; what is explained already stays as it is. `status` is the last answer's,
  * where one came.
@@ -108,17 +122,8 @@ export function explainSignIn(
   const number = /AADSTS(\d+)/.exec(text)?.[1];
   const refusal = number === undefined ? undefined : refusalOf(number, connection, scopes);
   if (refusal !== undefined) return refused(refusal, text, connection);
-  if (number === undefined && status !== undefined && isTemporaryStatus(status)) {
-    return refused(busy(connection), `${text} (HTTP ${status})`, connection);
-  }
-  if (number === undefined && connection.kind === 'managedIdentity') {
-    return managedIdentityFailure(text, connection);
-  }
-  const noAnswer =
-    number === undefined
-      ? explainUnreachable(error, whoOf(connection), connection.cloud.authorityHost)
-      : undefined;
-  if (noAnswer !== undefined) return noAnswer;
+  const explained = number === undefined ? unanswered(error, text, connection, status) : undefined;
+  if (explained !== undefined) return explained;
   return new DeliveryError({
     code: 'IDENTITY_REFUSED',
     side: 'identity',

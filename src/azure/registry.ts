@@ -6,18 +6,19 @@ import { type AzureConnection, azureConnection } from './connection.ts';
 import { createCredential } from './credential.ts';
 
 /** The login server as its API's address; people write it with and without scheme. */
-function loginServerUrl(written: string, name: string): string {
+function loginServerUrl(given: string, { id }: ServiceConnection): string {
+  const written = given.trim();
   const url = /^https?:\/\//i.test(written) ? written : `https://${written}`;
   if (written !== '' && URL.canParse(url)) return new URL(url).origin;
   throw new DeliveryError({
     code: 'REGISTRY_CONNECTION_INVALID',
     side: 'input',
-    message: `${name} names no registry that can be used ('${written}').`,
+    message: `Service connection '${id}' names no registry that can be used ('${written}').`,
     remedy: "Write the registry's login server, for example myteam.azurecr.io.",
   });
 }
 
-/** What is enough to enter: a token of the identity goes to such a host, and the registry may ask for more of them. */
+/** A token of the identity goes to the host that is entered, and opens more than this one registry. */
 function checkIsOfCloud(registryUrl: string, { id, cloud }: AzureConnection): void {
   const { protocol, hostname } = new URL(registryUrl);
   const suffix = cloud.registrySuffix;
@@ -41,18 +42,14 @@ export function namedAzureRegistry(
   registry: string,
   host: Host,
 ): RegistryAccess {
-  const access = azureRegistry(connection, registry, host);
-  checkIsOfCloud(access.registryUrl, azureConnection(connection));
-  return access;
+  const registryUrl = loginServerUrl(registry, connection);
+  const azure = azureConnection(connection);
+  checkIsOfCloud(registryUrl, azure);
+  return entered(registryUrl, azure, host);
 }
 
-/**
- * An Azure container registry, entered by the identity of a service connection. Nothing is asked before the
- * registry demands it. Throws SERVICE_CONNECTION_… or REGISTRY_CONNECTION_INVALID.
- */
-function azureRegistry(connection: ServiceConnection, registry: string, host: Host): RegistryAccess {
-  const registryUrl = loginServerUrl(registry.trim(), `Service connection '${connection.id}'`);
-  const azure = azureConnection(connection);
+/** A registry entered by the identity of a service connection; nothing is asked before the registry demands it. */
+function entered(registryUrl: string, azure: AzureConnection, host: Host): RegistryAccess {
   const identity = createCredential(azure, host);
   const { fetchToken, refreshToken } = createAcrTokens({ registryUrl, connection: azure, identity, host });
   const fetchCredentials = async () => ({ username: refreshTokenUser, password: await refreshToken() });
@@ -112,5 +109,6 @@ export function openRegistry(connection: ServiceConnection, host: Host): Registr
     host.secret(Buffer.from(`${username}:${password}`).toString('base64'));
     return access;
   }
-  return azureRegistry(connection, connection.parameters['loginserver'] ?? connection.url, host);
+  const registryUrl = loginServerUrl(connection.parameters['loginserver'] ?? connection.url, connection);
+  return entered(registryUrl, azureConnection(connection), host);
 }

@@ -2,7 +2,7 @@ import { DeliveryError } from '../errors.ts';
 import type { Host, ServiceConnection } from '../host/host.ts';
 import { required } from '../host/inputs.ts';
 import type { RegistryTasks, TaskBuild, TaskRun } from '../image/acr/tasks.ts';
-import { type Arm, armFields, armSend } from './arm.ts';
+import { type Arm, armFields } from './arm.ts';
 import { azureConnection } from './connection.ts';
 import { createCredential } from './credential.ts';
 import { createSend } from './http.ts';
@@ -149,12 +149,7 @@ function createRegistryTasks({ arm, lasting, subscriptionId, registry, secret }:
       ),
     cancel: (id) =>
       explained('cancel a run', async (found) => {
-        const apiVersion = found.byRepository ? callerVersion : usualVersion;
-        await armSend(lasting(afterCancelMs), {
-          method: 'POST',
-          path: `${found.id}/runs/${id}/cancel`,
-          apiVersion,
-        });
+        await fields(found, 'POST', `runs/${id}/cancel`, undefined, lasting(afterCancelMs));
       }),
   };
 }

@@ -73,7 +73,10 @@ export function answerText(status: number, sent: HeaderFields, answered: HeaderF
 
 /** Codes of connections that failed when the request was on its way already. */
 const lostAnswers: ReadonlySet<unknown> = new Set([
-  ...['ECONNRESET', 'UND_ERR_SOCKET', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'],
+  'ECONNRESET',
+  'UND_ERR_SOCKET',
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
 ]);
 
 /** The error of a request that may have arrived, with its id: the service may have logged it. Others stay as they are. */

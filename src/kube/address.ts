@@ -2,6 +2,7 @@ import type { Service } from 'kubernetes-types/core/v1.d.ts';
 import { DeliveryError } from '../errors.ts';
 import type { Log } from '../host/host.ts';
 import type { KubeClient } from './client.ts';
+import { eventsAbout } from './events.ts';
 import { describe, type KubeObject, refOf } from './objects.ts';
 import { watchUntil } from './watchUntil.ts';
 
@@ -36,12 +37,8 @@ export function wantsLoadBalancer(object: KubeObject): boolean {
 }
 
 async function refusals(client: KubeClient, service: KubeObject, signal: AbortSignal): Promise<string> {
-  const { name, namespace = 'default' } = service.metadata;
-  const fieldSelector = `involvedObject.kind=Service,involvedObject.name=${name}`;
-  const list = await client
-    .list({ apiVersion: 'v1', kind: 'Event', namespace, fieldSelector }, signal)
-    .catch(() => undefined);
-  const warnings = (list?.items ?? []).filter((event) => event['type'] === 'Warning');
+  const events = await eventsAbout(client, refOf(service), signal).catch(() => []);
+  const warnings = events.filter((event) => event['type'] === 'Warning');
   return warnings.map((event) => String(event['message'])).at(-1) ?? 'the cluster reports no reason';
 }
 

@@ -1,6 +1,7 @@
 import { within } from '../deadline.ts';
 import { DeliveryError } from '../errors.ts';
 import type { KubeClient } from './client.ts';
+import { eventsAbout, eventTime } from './events.ts';
 import { describe, isRecord, type KubeObject, type ObjectRef, refOf } from './objects.ts';
 import type { RolloutProblem } from './rollout.ts';
 import { containersOf } from './workload.ts';
@@ -64,18 +65,15 @@ const eventCount = 8;
 const evidenceMs = 10_000;
 
 function eventText(event: KubeObject): { at: string; text: string } {
-  const time = event['lastTimestamp'] ?? event['eventTime'] ?? event.metadata.creationTimestamp;
   const count = Number(event['count'] ?? 1);
   const times = count > 1 ? ` (${count} times)` : '';
-  return { at: String(time ?? ''), text: `${event['type']} ${event['reason']}: ${event['message']}${times}` };
+  return { at: eventTime(event), text: `${event['type']} ${event['reason']}: ${event['message']}${times}` };
 }
 
 async function eventsOf(client: Evidence, object: ObjectRef, signal: AbortSignal): Promise<string[]> {
   try {
-    const fieldSelector = `involvedObject.kind=${object.kind},involvedObject.name=${object.name}`;
-    const namespace = object.namespace ?? 'default';
-    const list = await client.list({ apiVersion: 'v1', kind: 'Event', namespace, fieldSelector }, signal);
-    const sorted = list.items.map(eventText).sort((a, b) => a.at.localeCompare(b.at));
+    const events = await eventsAbout(client, object, signal);
+    const sorted = events.map(eventText).sort((a, b) => a.at.localeCompare(b.at));
     return sorted.slice(-eventCount).map((event) => event.text);
   } catch (error) {
     return [`(events cannot be read: ${error instanceof Error ? error.message : String(error)})`];

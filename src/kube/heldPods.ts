@@ -6,6 +6,7 @@ import { isReady } from './podState.ts';
 import {
   collections,
   deadlineProblem,
+  podsUnderWay,
   type RolloutProblem,
   terminalProblem,
   toView,
@@ -13,7 +14,6 @@ import {
 } from './rollout.ts';
 import type { StageOptions } from './stageOptions.ts';
 import { type Seen, watchUntil } from './watchUntil.ts';
-import { newPods } from './workloadState.ts';
 
 /** The ready pods of a held rollout: of its new template, and of the former ones. */
 export interface HeldPods {
@@ -27,7 +27,7 @@ async function fail(workload: KubeObject, problem: RolloutProblem, options: Stag
 
 function readyPods(view: View): HeldPods {
   if (view.workload === undefined) return { fresh: [], stable: [] };
-  const fresh = newPods(view.workload, view.replicaSets, view.pods);
+  const fresh = podsUnderWay(view);
   const uids = new Set(fresh.map((pod) => pod.metadata?.uid));
   const others = (view.pods as readonly Pod[]).filter((pod) => !uids.has(pod.metadata?.uid));
   return { fresh: fresh.filter(isReady), stable: others.filter(serves) };
@@ -52,12 +52,7 @@ export async function waitHeld(
     const pods = readyPods(view);
     return pods.fresh.length >= wanted ? { pods } : undefined;
   };
-  const waiting = () => [
-    {
-      workload,
-      pods: view.workload === undefined ? [] : newPods(view.workload, view.replicaSets, view.pods),
-    },
-  ];
+  const waiting = () => [{ workload, pods: podsUnderWay(view) }];
   const watching = { timeoutMs, signal, log };
   const { answer, hopeless } = await watchHoping(client, collections(workload), watching, look, waiting);
   if (answer !== undefined && 'pods' in answer) return answer.pods;
@@ -72,7 +67,7 @@ function restarts(pod: Pod): number {
 function lapse(view: View, wanted: number): RolloutProblem | undefined {
   const problem = terminalProblem(view);
   if (problem !== undefined || view.workload === undefined) return problem;
-  const pods = newPods(view.workload, view.replicaSets, view.pods);
+  const pods = podsUnderWay(view);
   const restarted = pods.find((pod) => restarts(pod) > 0);
   if (restarted !== undefined) {
     return { kind: 'crash', message: 'a canary pod was restarted while it was watched', pod: restarted };

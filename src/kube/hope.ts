@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pod } from 'kubernetes-types/core/v1.d.ts';
 import type { Log } from '../host/host.ts';
 import type { Collection, KubeClient } from './client.ts';
+import { eventsAbout } from './events.ts';
 import { isRefusedForGood, scaleUpOf, unschedulable } from './noNode.ts';
 import { describe, isRecord, type KubeObject, refOf } from './objects.ts';
 import { largestOf, type Quantities } from './quantities.ts';
@@ -45,11 +46,9 @@ function offerOf(status: unknown): Record<string, unknown> {
   return isRecord(allocatable) ? allocatable : {};
 }
 
-async function eventsOf(pod: Pod, { client, signal }: Hoping): Promise<readonly KubeObject[] | undefined> {
+function eventsOf(pod: Pod, { client, signal }: Hoping): Promise<readonly KubeObject[] | undefined> {
   const { name = '', namespace = 'default' } = pod.metadata ?? {};
-  const fieldSelector = `involvedObject.kind=Pod,involvedObject.name=${name}`;
-  const events = { apiVersion: 'v1', kind: 'Event', namespace, fieldSelector };
-  return (await client.list(events, signal).catch(() => undefined))?.items;
+  return eventsAbout(client, { kind: 'Pod', name, namespace }, signal).catch(() => undefined);
 }
 
 async function judge({ workload, pods }: Waiting, hoping: Hoping): Promise<Hopeless | undefined> {

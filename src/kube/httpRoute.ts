@@ -41,20 +41,23 @@ export function canaryNameOf(service: string): string {
   return `${service.slice(0, 63 - canarySuffix.length)}${canarySuffix}`;
 }
 
+function specOf(route: KubeObject): Readonly<Record<string, unknown>> {
+  return isRecord(route['spec']) ? route['spec'] : {};
+}
+
 function rulesOf(route: KubeObject): readonly Rule[] {
-  const spec = isRecord(route['spec']) ? route['spec'] : {};
-  return Array.isArray(spec['rules']) ? (spec['rules'] as Rule[]) : [];
+  const { rules } = specOf(route);
+  return Array.isArray(rules) ? (rules as Rule[]) : [];
 }
 
 function withBackends(
   route: KubeObject,
   change: (backends: readonly BackendRef[]) => readonly BackendRef[],
 ): KubeObject {
-  const spec = isRecord(route['spec']) ? route['spec'] : {};
   const rules = rulesOf(route).map((rule) =>
     rule.backendRefs === undefined ? rule : { ...rule, backendRefs: change(rule.backendRefs) },
   );
-  return { ...route, spec: { ...spec, rules } };
+  return { ...route, spec: { ...specOf(route), rules } };
 }
 
 function isService(backend: BackendRef, route: KubeObject): boolean {
@@ -119,8 +122,8 @@ export function withFormerRoute<M extends Manifest>(change: Change<M>): Change<M
 export function acceptance(route: KubeObject): { readonly accepted: boolean; readonly why: string } {
   const status = isRecord(route['status']) ? route['status'] : {};
   const parents = (status['parents'] ?? []) as readonly ParentStatus[];
-  const spec = isRecord(route['spec']) ? route['spec'] : {};
-  const wanted = Array.isArray(spec['parentRefs']) ? spec['parentRefs'].length : 0;
+  const { parentRefs } = specOf(route);
+  const wanted = Array.isArray(parentRefs) ? parentRefs.length : 0;
   if (wanted === 0) return { accepted: false, why: 'it names no Gateway' };
   if (parents.length < wanted) return { accepted: false, why: 'no Gateway has answered for it' };
   const lacks = parents.flatMap((parent) =>

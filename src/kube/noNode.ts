@@ -1,4 +1,5 @@
 import type { Pod } from 'kubernetes-types/core/v1.d.ts';
+import { eventTime } from './events.ts';
 import type { KubeObject } from './objects.ts';
 import { type Quantities, totalRequests } from './quantities.ts';
 
@@ -65,9 +66,7 @@ export function scaleUpOf(events: readonly KubeObject[]): ScaleUp {
   const spoken = events.filter(({ reason }) =>
     ['TriggeredScaleUp', 'NotTriggerScaleUp', 'Nominated'].includes(String(reason)),
   );
-  const at = (event: KubeObject): string =>
-    String(event['lastTimestamp'] ?? event['eventTime'] ?? event.metadata.creationTimestamp ?? '');
-  const last = spoken.sort((a, b) => at(a).localeCompare(at(b))).at(-1);
+  const last = spoken.sort((a, b) => eventTime(a).localeCompare(eventTime(b))).at(-1);
   if (last === undefined) return 'silent';
   if (last['reason'] !== 'NotTriggerScaleUp') return 'coming';
   const reasons = reasonsIn(String(last['message'] ?? ''));

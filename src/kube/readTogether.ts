@@ -1,3 +1,4 @@
+import { grouped } from '../grouped.ts';
 import type { KubeClient } from './client.ts';
 import type { Manifest } from './manifests.ts';
 import { identity, type KubeObject, type ObjectRef, refOf } from './objects.ts';
@@ -43,11 +44,10 @@ export async function readTogether(
   manifests: readonly Manifest[],
   signal: AbortSignal,
 ): Promise<Read> {
-  const groups = new Map<string, ObjectRef[]>();
-  for (const { object } of manifests) {
-    const ref = refOf(object);
-    groups.set(placeOf(ref), [...(groups.get(placeOf(ref)) ?? []), ref]);
-  }
+  const groups = grouped(
+    manifests.map(({ object }) => refOf(object)),
+    placeOf,
+  );
   const places = new Set<string>();
   const known = new Map<string, KubeObject>();
   await Promise.all(

@@ -26,18 +26,13 @@ const patientMs = 90_000;
 async function putBack(change: Change, live: KubeObject, options: RestoreOptions): Promise<KubeObject> {
   const signal = AbortSignal.timeout(options.timeoutMs === 0 ? requestsMs : patientMs);
   const snapshot = restorable(live, change.manifest.object);
-  const restored = await options.client.apply(snapshot, { dryRun: false, force: true }, signal);
+  const restored =
+    snapshot.kind === 'HTTPRoute'
+      ? await putRouteBack(options.client, snapshot, signal)
+      : await options.client.apply(snapshot, { dryRun: false, force: true }, signal);
   options.log.info(`Restored ${describe(refOf(restored))} to its state before this run`);
   if (restored.kind === 'StatefulSet') await removeStuckPods(restored, { ...options, signal });
   return restored;
-}
-
-async function putBackRoute(change: Change, live: KubeObject, options: RestoreOptions): Promise<void> {
-  const snapshot = restorable(live, change.manifest.object);
-  const signal = AbortSignal.timeout(options.timeoutMs === 0 ? requestsMs : patientMs);
-  const restored = await putRouteBack(options.client, snapshot, signal);
-  options.log.info(`Restored ${describe(refOf(restored))} to its state before this run`);
-  if (restored.kind === 'StatefulSet') await removeStuckPods(restored, { ...options, signal });
 }
 
 async function areHealthy(workloads: readonly KubeObject[], options: RestoreOptions): Promise<boolean> {
@@ -86,7 +81,7 @@ async function restoreUpdated(
   const services = updated.filter(({ live }) => live.kind === 'Service');
   const others = updated.filter(({ live }) => live.kind !== 'Service' && live.kind !== 'HTTPRoute');
   try {
-    for (const { change, live } of routes) await putBackRoute(change, live, options);
+    for (const { change, live } of routes) await putBack(change, live, options);
     const isRestored = await putBackAll(others, options);
     for (const { change, live } of services) await putBack(change, live, options);
     const signal = AbortSignal.timeout(requestsMs);

@@ -42,9 +42,13 @@ export function terminalProblem(view: View): RolloutProblem | undefined {
   return worstPod(view, (trouble) => trouble.terminal);
 }
 
+/** The pods of the workload's newest template. */
+export function podsUnderWay({ workload, replicaSets, pods }: View): Pod[] {
+  return workload === undefined ? [] : newPods(workload, replicaSets, pods);
+}
+
 function worstPod(view: View, accept: (trouble: PodTrouble) => boolean): RolloutProblem | undefined {
-  if (view.workload === undefined) return undefined;
-  for (const pod of newPods(view.workload, view.replicaSets, view.pods)) {
+  for (const pod of podsUnderWay(view)) {
     const trouble = podTrouble(pod);
     if (trouble !== undefined && accept(trouble)) {
       const { kind, message, container } = trouble;
@@ -59,8 +63,7 @@ export function deadlineProblem(view: View, seconds: number): RolloutProblem {
   const time = `it was not ready within ${seconds} s`;
   const worst = worstPod(view, () => true);
   if (worst !== undefined) return { ...worst, message: `${time}: ${worst.message}` };
-  const pods = view.workload === undefined ? [] : newPods(view.workload, view.replicaSets, view.pods);
-  const pod = pods.find((one) => !isReady(one));
+  const pod = podsUnderWay(view).find((one) => !isReady(one));
   const blocked = view.workload === undefined ? undefined : workloadState(view.workload).blocked;
   const why =
     blocked ?? (pod === undefined ? 'no new pod appeared' : `${pod.metadata?.name} is ${waitingFor(pod)}`);

@@ -1,3 +1,4 @@
+import { grouped } from '../grouped.ts';
 import type { Log } from '../host/host.ts';
 import type { Collection, KubeClient } from './client.ts';
 import { type Hopeless, type Waiting, watchHoping } from './hope.ts';
@@ -6,12 +7,13 @@ import {
   collections,
   deadlineProblem,
   outcomeOf,
+  podsUnderWay,
   progressLine,
   type RolloutOutcome,
   type View,
 } from './rollout.ts';
 import type { Seen } from './watchUntil.ts';
-import { newPods, workloadState } from './workloadState.ts';
+import { workloadState } from './workloadState.ts';
 
 export interface RolloutsOptions {
   readonly client: KubeClient;
@@ -33,16 +35,6 @@ interface Pending {
   /** What was seen of it last: nothing is worked out anew while these objects are the same. */
   seen: readonly (KubeObject | undefined)[];
   view: View;
-}
-
-function grouped<T, K>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> {
-  const groups = new Map<K, T[]>();
-  for (const item of items) {
-    const group = groups.get(keyOf(item));
-    if (group === undefined) groups.set(keyOf(item), [item]);
-    else group.push(item);
-  }
-  return groups;
 }
 
 /**
@@ -82,10 +74,6 @@ function viewOf(workload: KubeObject, { named, owned }: Index): View {
   const replicaSets = own.filter(({ kind }) => kind === 'ReplicaSet');
   const pods = [...own, ...replicaSets.flatMap(({ metadata }) => owned.get(metadata.uid) ?? [])];
   return { workload: live, replicaSets, pods: pods.filter(({ kind }) => kind === 'Pod') };
-}
-
-function podsUnderWay({ workload, replicaSets, pods }: View): Waiting['pods'] {
-  return workload === undefined ? [] : newPods(workload, replicaSets, pods);
 }
 
 /** True when something of the rollout has changed since it was looked at last. */

@@ -10,7 +10,8 @@ import type { ModelStore } from './store.ts';
 export type ModelSource =
   | {
       readonly type: 'azureBlob';
-      readonly location: AzureBlobLocation /** Lists index tags. */;
+      readonly location: AzureBlobLocation;
+      /** Lists index tags. */
       readonly tags?: boolean;
     }
   | { readonly type: 's3'; readonly location: S3Location }

@@ -37,6 +37,14 @@ export interface ReadOptions {
 /** What {@link ModelStore.read} needs to know of a file; a lock's entry has it too. */
 export type PinnedFile = Pick<StoredFile, 'name' | 'size' | 'etag' | 'versionId' | 'snapshot'>;
 
+/** A part of a file that a store makes of what it knows, such as the version that a pointer names. */
+export async function* textPart(
+  text: string,
+  { offset = 0, length }: ReadOptions,
+): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text).subarray(offset, length === undefined ? undefined : offset + length);
+}
+
 /** A plain GET that gives exactly a pinned part, and the ETag that the answer must carry. */
 export interface DirectRead {
   readonly url: string;

@@ -16,7 +16,7 @@ import { recordResolved } from '../../src/model/resolve.ts';
 import { selectVersion } from '../../src/model/selection/select.ts';
 import type { Selection } from '../../src/model/selection/types.ts';
 import { requireSignature, withSignature } from '../../src/model/signature/check.ts';
-import type { ModelStore } from '../../src/model/store.ts';
+import type { ModelStore, StoredFile } from '../../src/model/store.ts';
 import { lockPath } from '../../src/model/target/paths.ts';
 import { formatBytes } from '../../src/report/format.ts';
 import { earlierOf, judge, keepForNextRun, type Verdict } from './earlier.ts';
@@ -47,23 +47,25 @@ function resolvedLock(store: ModelStore, selection: Selection, { baseline }: Com
   return createLock({ ...lock, files });
 }
 
+/** What the store tells of its files, by their paths; those of which it does not are left out. */
+function byPath<T>(
+  { files }: Selection,
+  tell: (stored: StoredFile) => T | undefined,
+): ReadonlyMap<string, T> {
+  const told = new Map<string, T>();
+  for (const { path, stored } of files) {
+    const value = tell(stored);
+    if (value !== undefined) told.set(path, value);
+  }
+  return told;
+}
+
 function planOf(inputs: FetchInputs, resolved: ModelLock, selection: Selection): DeliveryPlan {
-  const md5 = selection.files.flatMap(({ path, stored }) =>
-    stored.md5 === undefined ? [] : [[path, stored.md5] as const],
-  );
   return {
     resolved,
-    md5: new Map(md5),
-    checksums: new Map(
-      selection.files.flatMap(({ path, stored }) =>
-        stored.checksum === undefined ? [] : [[path, stored.checksum] as const],
-      ),
-    ),
-    archived: new Map(
-      selection.files.flatMap(({ path, stored }) =>
-        stored.archived === undefined ? [] : [[path, stored.archived] as const],
-      ),
-    ),
+    md5: byPath(selection, ({ md5 }) => md5),
+    checksums: byPath(selection, ({ checksum }) => checksum),
+    archived: byPath(selection, ({ archived }) => archived),
     whole: new Set(selection.files.filter(({ stored }) => stored.whole).map(({ path }) => path)),
     folder: inputs.targetFolder,
     scan: inputs.scan,

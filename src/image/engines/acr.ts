@@ -10,7 +10,7 @@ import type { ImageBuilder } from '../builder.ts';
 import { packContext } from '../docker/context.ts';
 import type { ExportedImage } from '../docker/exported.ts';
 import { readPushed } from '../docker/pushed.ts';
-import { buildImageOf, type DockerfileBuild, type EngineRun, excludedFrom } from './application.ts';
+import { buildImageOf, type DockerfileBuild, type EngineRun } from './application.ts';
 
 export interface AcrEngineOptions extends DockerfileBuild {
   readonly tasks: RegistryTasks;
@@ -46,10 +46,7 @@ export function createAcrEngine(options: AcrEngineOptions): ImageBuilder {
 
   const schedule = async (engineRun: EngineRun): Promise<string> => {
     const { dockerfile, target, buildArguments, platform, timeoutSeconds, agentPool } = options;
-    const context = await packContext({
-      ...{ folder: engineRun.contextFolder, dockerfile, signal },
-      ...excludedFrom(options),
-    });
+    const context = await packContext({ ...options, folder: engineRun.contextFolder });
     const place = await tasks.uploadPlace();
     const size = await uploadContext(place.url, context.archive, signal);
     onLine(`Context of ${basename(dockerfile)}: ${formatBytes(size)} uploaded to ACR Tasks`);

@@ -32,10 +32,6 @@ export interface DockerfileBuild {
   readonly signal: AbortSignal;
 }
 
-export function excludedFrom({ excluded }: Pick<DockerfileBuild, 'excluded'>): { excluded?: string } {
-  return excluded === undefined ? {} : { excluded };
-}
-
 /**
  * Writes a file of ignore rules, for engines whose program sends the context itself: the user's own rules, and the one for
  * the model; undefined where the model does not lie in the context.

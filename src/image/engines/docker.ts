@@ -3,7 +3,7 @@ import type { ImageBuilder } from '../builder.ts';
 import type { EngineClient } from '../docker/client.ts';
 import { packContext } from '../docker/context.ts';
 import { engineLogins } from '../tool/logins.ts';
-import { buildDockerfile, type DockerfileBuild, type EngineRun, excludedFrom } from './application.ts';
+import { buildDockerfile, type DockerfileBuild, type EngineRun } from './application.ts';
 
 export interface DockerEngineOptions extends DockerfileBuild {
   readonly engine: EngineClient;
@@ -13,13 +13,10 @@ export interface DockerEngineOptions extends DockerfileBuild {
 
 /** Builds a Dockerfile by a Docker engine and takes the layers from it; the engine never sees the model. */
 export function createDockerEngine(options: DockerEngineOptions): ImageBuilder {
-  const { engine, cacheName, dockerfile, signal, platform, buildArguments, onLine, target } = options;
+  const { engine, cacheName, platform, buildArguments, onLine, target } = options;
 
   const buildInEngine = async ({ contextFolder, text }: EngineRun): Promise<string> => {
-    const context = await packContext({
-      ...{ folder: contextFolder, dockerfile, signal },
-      ...excludedFrom(options),
-    });
+    const context = await packContext({ ...options, folder: contextFolder });
     const before = await engine.find(cacheName);
     const image = await engine.build({
       name: cacheName,

@@ -108,18 +108,17 @@ async function fileAsOf(
 ): Promise<StoredFile | undefined> {
   if (!moment.test(identity)) return undefined;
   const blob = access.reading.getBlobClient(name);
+  const found = (one: BlobClient) =>
+    one.getProperties({ abortSignal }).catch((error: unknown) => {
+      if (isNothing(error)) return undefined;
+      throw error;
+    });
   try {
-    for (const [versionId, snapshot] of [[identity], [undefined, identity]] as const) {
-      const client = versionId === undefined ? blob.withSnapshot(identity) : blob.withVersion(identity);
-      const answer = await client.getProperties({ abortSignal }).catch((error: unknown) => {
-        if (isNothing(error)) return undefined;
-        throw error;
-      });
-      // A service without versions may answer with the present blob.
-      if (answer === undefined || (versionId !== undefined && answer.versionId !== versionId)) continue;
-      return storedFile(name, { ...answer, ...(snapshot !== undefined && { snapshot }) });
-    }
-    return undefined;
+    const version = await found(blob.withVersion(identity));
+    // A service without versions may answer with the present blob.
+    if (version?.versionId === identity) return storedFile(name, version);
+    const copy = await found(blob.withSnapshot(identity));
+    return copy && storedFile(name, { ...copy, snapshot: identity });
   } catch (error) {
     throw await explained(access, error, abortSignal);
   }

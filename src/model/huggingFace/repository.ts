@@ -1,5 +1,5 @@
 import { isNode, type JsonNode, nodesAt, textAt } from '../http/json.ts';
-import { compareNames } from '../names.ts';
+import { compareFolders, compareNames } from '../names.ts';
 import type { StoredFile } from '../store.ts';
 import { askHub, type Hub, listHub } from './api.ts';
 
@@ -28,7 +28,7 @@ function names(refs: JsonNode, key: string): string[] {
   return nodesAt(refs, key)
     .map((ref) => textAt(ref, 'name'))
     .filter((name) => name !== '' && !name.includes('/'))
-    .sort((a, b) => compareNames(`${a}/`, `${b}/`));
+    .sort(compareFolders);
 }
 
 /** The tags and branches; none where there is no such repository. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createHttpClient } from '../http/client.ts';
-import { childrenOf, compareNames } from '../names.ts';
-import type { ModelStore, PinnedFile, ReadOptions, StoredFile } from '../store.ts';
+import { childrenOf, compareFolders, compareNames } from '../names.ts';
+import { type ModelStore, type PinnedFile, type ReadOptions, type StoredFile, textPart } from '../store.ts';
 import { hubAdvice } from './api.ts';
 import type { HuggingFaceLocation } from './location.ts';
 import { readAtCommit } from './read.ts';
@@ -53,7 +53,7 @@ async function* listFiles(
     return;
   }
   const { tags, branches } = await referencesOf(repository, signal);
-  const versions = [...new Set([...tags, ...branches])].sort((a, b) => compareNames(`${a}/`, `${b}/`));
+  const versions = [...new Set([...tags, ...branches])].sort(compareFolders);
   for (const version of versions) yield* revisionFiles(repository, version, signal);
 }
 
@@ -83,13 +83,9 @@ function pathOf({ id }: Repository, { name }: PinnedFile): string {
   return below.slice(below.indexOf('/') + 1);
 }
 
-async function* textOf(text: string): AsyncGenerator<Uint8Array> {
-  yield Buffer.from(text);
-}
-
 async function readFile(repository: Repository, file: PinnedFile, options: ReadOptions) {
   options.signal.throwIfAborted();
-  if (file.etag.startsWith(branchMark)) return textOf(file.etag.slice(branchMark.length));
+  if (file.etag.startsWith(branchMark)) return textPart(file.etag.slice(branchMark.length), options);
   return readAtCommit(repository, pathOf(repository, file), file, options);
 }
 

@@ -1,5 +1,5 @@
 import { isNode, type JsonNode, nodesAt, textAt } from '../http/json.ts';
-import { compareNames } from '../names.ts';
+import { compareFolders } from '../names.ts';
 import { ask, askPages, type Tracking } from './api.ts';
 
 /** A version of a registered model. */
@@ -51,7 +51,7 @@ function labelled(nodes: readonly JsonNode[], versionTag: string | undefined): r
     const version = versionOf(node, versionTag);
     if (version !== undefined) versions.set(version.label, version);
   }
-  return [...versions.values()].sort((a, b) => compareNames(`${a.label}/`, `${b.label}/`));
+  return [...versions.values()].sort((a, b) => compareFolders(a.label, b.label));
 }
 
 /** What a registered model has. */

@@ -8,6 +8,7 @@ import {
   type PinnedFile,
   type ReadOptions,
   type StoredFile,
+  textPart,
 } from '../store.ts';
 import { mlflowAdvice } from './advice.ts';
 import type { Tracking } from './api.ts';
@@ -143,10 +144,6 @@ async function urlOf(registry: Registry, file: PinnedFile, signal: AbortSignal):
   const [model = '', , ...path] = file.name.split('/');
   const folder = await folderOf(registry, model, file.versionId ?? '', signal);
   return folder === undefined ? undefined : artifactUrl(registry, `${folder}/${path.join('/')}`);
-}
-
-async function* textPart(text: string, { offset = 0, length }: ReadOptions): AsyncGenerator<Uint8Array> {
-  yield Buffer.from(text).subarray(offset, length === undefined ? undefined : offset + length);
 }
 
 async function readPinned(registry: Registry, file: PinnedFile, options: ReadOptions) {

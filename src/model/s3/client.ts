@@ -22,10 +22,18 @@ export function clientSettings(attempts: number) {
   };
 }
 
+/** When {@link namingProduct} is done: once the SDK has written its own name. */
+export const afterOwnName = { step: 'build', priority: 'low' } as const;
+
 /** Puts the product's name before the SDK's in a request of the SDK, which writes only its own in that place. */
-export function nameProduct(request: unknown): void {
-  const { headers } = request as { readonly headers: Record<string, string> };
-  headers['user-agent'] = [userAgent(), headers['user-agent']].filter(Boolean).join(' ');
+export function namingProduct<Input extends { readonly request: unknown }, Output>(
+  next: (input: Input) => Output,
+): (input: Input) => Output {
+  return (input) => {
+    const { headers } = input.request as { readonly headers: Record<string, string> };
+    headers['user-agent'] = [userAgent(), headers['user-agent']].filter(Boolean).join(' ');
+    return next(input);
+  };
 }
 
 /** A client of the SDK; `attempts` 1 leaves repeating to the caller. */
@@ -49,12 +57,6 @@ export function s3Client(
     ...(endpoint !== undefined && { endpoint }),
     ...(credentials !== undefined && { credentials }),
   });
-  client.middlewareStack.add(
-    (next) => (input) => {
-      nameProduct(input.request);
-      return next(input);
-    },
-    { step: 'build', priority: 'low' },
-  );
+  client.middlewareStack.add(namingProduct, afterOwnName);
   return client;
 }

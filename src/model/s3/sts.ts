@@ -8,7 +8,7 @@ import {
 import { createSend } from '../../azure/http.ts';
 import { requestOidcToken } from '../../azure/oidc.ts';
 import { type Network, trustedAuthorities } from '../../azure/signIn.ts';
-import { clientSettings, nameProduct } from './client.ts';
+import { afterOwnName, clientSettings, namingProduct } from './client.ts';
 import type { S3SignIn } from './connection.ts';
 import type { S3SessionKeys } from './location.ts';
 import type { S3Host } from './signIn.ts';
@@ -43,13 +43,7 @@ function openClient({ signIn, region }: SessionOrder, network: Network): Asked {
     ...(endpoint !== undefined && { endpoint }),
     ...(signIn.kind === 'role' && { credentials: signIn.credentials }),
   });
-  client.middlewareStack.add(
-    (next) => (input) => {
-      nameProduct(input.request);
-      return next(input);
-    },
-    { step: 'build', priority: 'low' },
-  );
+  client.middlewareStack.add(namingProduct, afterOwnName);
   let date: string | undefined;
   client.middlewareStack.add(
     (next) => async (input) => {
@@ -84,12 +78,8 @@ async function ask(order: SessionOrder, token: string | undefined, client: STSCl
     return await client.send(command, { abortSignal: signal });
   }
   const { externalId: ExternalId } = signIn;
-  return await client.send(
-    new AssumeRoleCommand({ ...common, ...(ExternalId !== undefined && { ExternalId }) }),
-    {
-      abortSignal: signal,
-    },
-  );
+  const command = new AssumeRoleCommand({ ...common, ...(ExternalId !== undefined && { ExternalId }) });
+  return await client.send(command, { abortSignal: signal });
 }
 
 /** The answer's keys. Their end is told by the service's clock, and kept by this machine's. */
