@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { SystemPackage } from '../../local/services/packages.ts';
+import type { SystemPackage } from '../../local/lib/systemPackage.ts';
 import type { Fetcher, Job } from './job.ts';
 
 /** What the peers are installed from. */

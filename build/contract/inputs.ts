@@ -16,9 +16,9 @@ const typesOfKind: Readonly<Record<Field<unknown>['kind'], RegExp>> = {
 
 /** The inputs that a task's code reads. */
 export async function readFields(name: string): Promise<Fields> {
-  const module: unknown = await import(pathToFileURL(join(tasksFolder, name, 'inputs.ts')).href);
+  const module: unknown = await import(pathToFileURL(join(tasksFolder, name, 'fields.ts')).href);
   if (typeof module === 'object' && module !== null && 'fields' in module) return module.fields as Fields;
-  throw new Error(`tasks/${name}/inputs.ts must export 'fields'.`);
+  throw new Error(`tasks/${name}/fields.ts must export 'fields'.`);
 }
 
 function inputProblems(input: TaskInput, field: Field<unknown>): string[] {

@@ -5,10 +5,10 @@ import type { ClusterEndpoint } from '../lib/endpoints.ts';
 import { withLock } from '../toolchain/lock.ts';
 import { clusterBinaries } from './binaries.ts';
 import { existingCluster, startWithTool, stopWithTool } from './elsewhere.ts';
-import { clusterLayout } from './layout.ts';
+import { clusterLayout, kubeconfigFile } from './layout.ts';
 import { ensureNetwork, removeNetwork } from './network.ts';
 import { startNode, stopNode } from './node.ts';
-import { kubeconfigFile, nodeSettings, writeNodeState, writeRegistries } from './nodeState.ts';
+import { nodeSettings, writeNodeState, writeRegistries } from './nodeState.ts';
 
 /** What a cluster is started with. */
 export interface ClusterOptions {

@@ -4,8 +4,8 @@ import { DeliveryError } from '../../src/errors.ts';
 import type { LocalContext } from '../lib/context.ts';
 import type { ClusterEndpoint } from '../lib/endpoints.ts';
 import { run } from './command.ts';
-import { clusterLayout } from './layout.ts';
-import { kubeconfigFile, writeRegistries } from './nodeState.ts';
+import { clusterLayout, kubeconfigFile } from './layout.ts';
+import { writeRegistries } from './nodeState.ts';
 
 /** A tool that starts Kubernetes in containers or in a virtual machine. */
 interface ClusterTool {

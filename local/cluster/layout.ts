@@ -33,3 +33,8 @@ export function clusterLayout(context: LocalContext): ClusterLayout {
     inside: { state: `${root}/state`, logs: `${root}/logs`, bin: `${root}/bin` },
   };
 }
+
+/** The administrator's kubeconfig, for the machine. */
+export function kubeconfigFile(context: LocalContext): string {
+  return join(context.stateFolder, 'kubeconfig');
+}

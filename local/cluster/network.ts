@@ -2,22 +2,11 @@ import { mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises
 import { join } from 'node:path';
 import type { LocalContext } from '../lib/context.ts';
 import { withLock } from '../toolchain/lock.ts';
+import type { ClusterNetwork } from './clusterNetwork.ts';
 import { run } from './command.ts';
 import { type ClusterLayout, clusterLayout } from './layout.ts';
 import { endStrays } from './strays.ts';
 import { freeSubnet, type Subnet } from './subnet.ts';
-
-/** The node's network, as the machine sees it. */
-export interface ClusterNetwork {
-  /** The machine's address on the pair: where the node and its pods reach services of the machine. */
-  readonly hostAddress: string;
-  /** The node's address: where the machine reaches the API server. */
-  readonly nodeAddress: string;
-  /** Name of the network namespace, as `ip netns` lists it. */
-  readonly namespace: string;
-  /** CIDR of the addresses that Services of type LoadBalancer get. */
-  readonly loadBalancerRange: string;
-}
 
 const namespaceFolder = '/run/netns';
 

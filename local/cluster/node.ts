@@ -6,9 +6,9 @@ import { daemonRuns, startDaemon, stopDaemon } from '../lib/daemon.ts';
 import { ensureCgroups, removeCgroups } from './cgroups.ts';
 import { run } from './command.ts';
 import { isHealthy } from './health.ts';
-import { clusterLayout } from './layout.ts';
+import { clusterLayout, kubeconfigFile } from './layout.ts';
 import type { NodeSettings } from './nodeFiles.ts';
-import { kubeconfigFile, nodeConfigFile } from './nodeState.ts';
+import { nodeConfigFile } from './nodeState.ts';
 import { endStrays } from './strays.ts';
 
 const nodeDaemon = 'kubernetes';

@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path';
 import type { ClusterBinaries } from './binaries.ts';
+import type { ClusterNetwork } from './clusterNetwork.ts';
 import { type ClusterLayout, containerdSocket } from './layout.ts';
-import type { ClusterNetwork } from './network.ts';
 
 /** The image of the process that holds a pod's namespaces. */
 export const pauseReference = 'localhost/model-delivery/pause:1';

@@ -2,11 +2,11 @@ import { access, copyFile, mkdir, readFile, rm, statfs, writeFile } from 'node:f
 import { dirname, join } from 'node:path';
 import type { LocalContext } from '../lib/context.ts';
 import type { ClusterBinaries } from './binaries.ts';
+import type { ClusterNetwork } from './clusterNetwork.ts';
 import { run } from './command.ts';
 import { entraFiles } from './entra.ts';
 import { writeImageArchive } from './imageArchive.ts';
-import { clusterLayout, nodeName } from './layout.ts';
-import type { ClusterNetwork } from './network.ts';
+import { clusterLayout, kubeconfigFile, nodeName } from './layout.ts';
 import { type NodeSettings, nodeFiles, pauseReference, registryHosts } from './nodeFiles.ts';
 import { apiServiceAddress, nodeUnits } from './units.ts';
 
@@ -24,11 +24,6 @@ const kernelSettings = {
   '/proc/sys/kernel/keys/root_maxkeys': '1000000',
   '/proc/sys/kernel/keys/root_maxbytes': '25000000',
 };
-
-/** The administrator's kubeconfig, for the machine. */
-export function kubeconfigFile(context: LocalContext): string {
-  return join(context.stateFolder, 'kubeconfig');
-}
 
 /** The configuration of the node's first process (local/toolchain/programs/kubernetes/node.go). */
 export function nodeConfigFile(context: LocalContext): string {

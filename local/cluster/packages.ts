@@ -1,4 +1,4 @@
-import type { SystemPackage } from '../services/packages.ts';
+import type { SystemPackage } from '../lib/systemPackage.ts';
 
 /** What Debian and Ubuntu have to provide for the node. */
 export const clusterPackages: readonly SystemPackage[] = [

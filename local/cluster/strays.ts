@@ -2,8 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LocalContext } from '../lib/context.ts';
 import { run } from './command.ts';
-import { clusterLayout } from './layout.ts';
-import { kubeconfigFile } from './nodeState.ts';
+import { clusterLayout, kubeconfigFile } from './layout.ts';
 
 async function inNamespace(name: string): Promise<number[]> {
   const text = await run('ip', ['netns', 'pids', name]).catch(() => '');

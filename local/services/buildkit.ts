@@ -7,8 +7,9 @@ import type { LocalContext } from '../lib/context.ts';
 import { startDaemon, stopDaemon } from '../lib/daemon.ts';
 import type { BuildkitEndpoint, RegistryEndpoint } from '../lib/endpoints.ts';
 import { connects, freePort } from '../lib/ports.ts';
+import type { SystemPackage } from '../lib/systemPackage.ts';
 import { buildkitBinary } from '../toolchain/buildkit.ts';
-import { ensureSystemPackages, type SystemPackage } from './packages.ts';
+import { ensureSystemPackages } from './packages.ts';
 import { killNaming, unmountBelow } from './remains.ts';
 import { readState, serviceFolder, writePrivate, writeState } from './state.ts';
 

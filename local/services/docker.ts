@@ -9,7 +9,8 @@ import { DeliveryError } from '../../src/errors.ts';
 import type { LocalContext } from '../lib/context.ts';
 import { startDaemon, stopDaemon } from '../lib/daemon.ts';
 import type { DockerEndpoint } from '../lib/endpoints.ts';
-import { ensureSystemPackages, type SystemPackage } from './packages.ts';
+import type { SystemPackage } from '../lib/systemPackage.ts';
+import { ensureSystemPackages } from './packages.ts';
 import { killCgroup, killNaming, removeCgroup, unmountBelow } from './remains.ts';
 import { readState, serviceFolder, writePrivate, writeState } from './state.ts';
 

@@ -4,16 +4,10 @@ import { promisify } from 'node:util';
 import { DeliveryError } from '../../src/errors.ts';
 import { clusterPackages } from '../cluster/packages.ts';
 import type { LocalContext } from '../lib/context.ts';
+import type { SystemPackage } from '../lib/systemPackage.ts';
 
 const run = promisify(execFile);
 const policyFile = '/usr/sbin/policy-rc.d';
-
-/** A package of the Linux distribution that a service is made from. */
-export interface SystemPackage {
-  readonly name: string;
-  /** What it is for, as the person who is asked to install it reads it. */
-  readonly purpose: string;
-}
 
 /** What the base image is made with where no public registry can be reached. */
 export const baseImagePackages: readonly SystemPackage[] = [

@@ -3,20 +3,10 @@ import type { ClusterAccess } from '../kube/access.ts';
 import { readKubeconfig } from '../kube/kubeconfig.ts';
 import { withoutPlugins } from './aksKubeconfig.ts';
 import { explainAks } from './aksRefused.ts';
+import type { AksTarget } from './aksTarget.ts';
 import { type Arm, armFields } from './arm.ts';
 import { aksApiVersion, clusterPath } from './managedCluster.ts';
 import { scopeFor } from './signIn.ts';
-
-/** One AKS cluster, and as whom to enter it. */
-export interface AksTarget {
-  readonly subscriptionId: string;
-  readonly resourceGroup: string;
-  readonly cluster: string;
-  /** The cluster's own admin instead of the identity; refused where local accounts are disabled. */
-  readonly admin: boolean;
-  /** Asks for the public name of a private cluster's API server. */
-  readonly publicFqdn?: boolean;
-}
 
 /** The first kubeconfig of the answer; its values are base64. */
 function kubeconfigOf(answer: Readonly<Record<string, unknown>>): string {

@@ -1,5 +1,5 @@
 import { DeliveryError } from '../errors.ts';
-import type { AksTarget } from './aks.ts';
+import type { AksTarget } from './aksTarget.ts';
 import { ArmRefusal } from './arm.ts';
 
 interface Words {

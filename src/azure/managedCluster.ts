@@ -1,5 +1,5 @@
-import type { AksTarget } from './aks.ts';
 import { explainAks } from './aksRefused.ts';
+import type { AksTarget } from './aksTarget.ts';
 import { type Arm, armFields } from './arm.ts';
 
 /** What the resource manager says of a cluster, as far as the way into it depends on it. */

@@ -3,7 +3,7 @@ import { strToU8, zipSync } from 'fflate';
 import { DeliveryError } from '../errors.ts';
 import { parseRetryAfter } from '../http/retry.ts';
 import type { CommandRequest, CommandResult, RunCommand } from '../kube/command/run.ts';
-import type { AksTarget } from './aks.ts';
+import type { AksTarget } from './aksTarget.ts';
 import { type Arm, armFollow, armSend } from './arm.ts';
 import { type AzureAnswer, fieldsOf } from './http.ts';
 import { aksApiVersion, type ClusterFacts, clusterPath } from './managedCluster.ts';

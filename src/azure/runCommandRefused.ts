@@ -1,6 +1,6 @@
 import { DeliveryError } from '../errors.ts';
-import type { AksTarget } from './aks.ts';
 import { explainAks } from './aksRefused.ts';
+import type { AksTarget } from './aksTarget.ts';
 import { ArmRefusal } from './arm.ts';
 
 const podTrouble =

@@ -2,7 +2,12 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { invalid, isRecord, readDocument } from './document.ts';
-import type { GoldenCase } from './golden.ts';
+
+/** What a request carries. */
+export interface Body {
+  readonly contentType?: string;
+  readonly body?: Uint8Array;
+}
 
 /** A body that lies in a file of its own, named from the golden file's folder. */
 function fileBody(file: string, name: string): Buffer {
@@ -14,10 +19,7 @@ function fileBody(file: string, name: string): Buffer {
 }
 
 /** The body of a written request with its type; nothing where it has none. Throws GOLDEN_FILE_INVALID. */
-export function bodyOf(
-  file: string,
-  request: Record<string, unknown>,
-): Pick<GoldenCase, 'body' | 'contentType'> {
+export function bodyOf(file: string, request: Record<string, unknown>): Body {
   if (request['json'] !== undefined) {
     return { body: Buffer.from(JSON.stringify(request['json'])), contentType: 'application/json' };
   }

@@ -1,16 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { DeliveryError } from '../errors.ts';
-import { bodyOf } from './body.ts';
+import { type Body, bodyOf } from './body.ts';
 import { type Condition, conditionProblem, conditionProblems } from './conditions.ts';
 import { invalid, isRecord, readDocument } from './document.ts';
 
 /** One request with the answer that is expected of it. */
-export interface GoldenCase {
+export interface GoldenCase extends Body {
   readonly name: string;
   readonly method: string;
   readonly path: string;
-  readonly contentType?: string;
-  readonly body?: Uint8Array;
   /** Status expected; 200 when the file says nothing. */
   readonly status: number;
   /** Every field named here must be in the answer; undefined when only the status matters. */

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { DeliveryError } from '../errors.ts';
-import type { Trust } from '../http/network/network.ts';
+import type { Trust } from '../http/network/settings.ts';
 
 /** The agent is given all of these files; the PEM pair is taken, and the archive where no key stands beside it. */
 export interface ClientCertificateFiles {

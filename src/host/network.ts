@@ -1,9 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
-import { createNetwork, type Network, type Trust } from '../http/network/network.ts';
+import { createNetwork } from '../http/network/network.ts';
 import { type AgentProxy, agentProxy, environmentProxy } from '../http/network/proxy.ts';
 import { openRelay, type Relay } from '../http/network/relay.ts';
+import type { Network, Trust } from '../http/network/settings.ts';
 import { type ClientCertificateFiles, readAgentFile, shownBy } from './clientCertificate.ts';
 
 /** What the agent was configured with, as its library tells it. */

@@ -1,4 +1,4 @@
-import type { Call, Explanation } from './statusError.ts';
+import type { Call, Explanation } from './explanation.ts';
 
 function denied(call: Call, by: string, why: string): Explanation {
   return {

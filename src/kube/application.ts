@@ -1,5 +1,5 @@
 import { invalidInput, required } from '../host/inputs.ts';
-import type { Application, Route } from './generate.ts';
+import type { Application, Route } from './generated.ts';
 
 /** The inputs that describe a generated application, as they were written. */
 export interface ApplicationInputs {

@@ -4,7 +4,7 @@ import { held, replicasOf } from './hold.ts';
 import type { KubeObject } from './objects.ts';
 import { type Switch, sendTo, startSwitch } from './pins.ts';
 import type { Change } from './plan.ts';
-import type { Right } from './preflight.ts';
+import type { Right } from './right.ts';
 import { applyStage as apply, marked, type StageOptions } from './stageOptions.ts';
 import { hashLabel } from './workloadState.ts';
 

@@ -3,7 +3,7 @@ import { serves } from './hold.ts';
 import { acceptance, largestWeight, servicesOf } from './httpRoute.ts';
 import { describe, type KubeObject, refOf } from './objects.ts';
 import type { Change } from './plan.ts';
-import type { Right } from './preflight.ts';
+import type { Right } from './right.ts';
 
 /** How a canary gets its part of the users. */
 export type CanaryTraffic =

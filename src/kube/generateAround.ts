@@ -1,4 +1,4 @@
-import type { Application } from './generate.ts';
+import type { Application } from './generated.ts';
 import type { KubeObject } from './objects.ts';
 
 type Labels = Readonly<Record<string, string>>;

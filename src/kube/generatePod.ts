@@ -1,5 +1,5 @@
 import type { Container, PodSpec, Probe, ResourceRequirements } from 'kubernetes-types/core/v1.d.ts';
-import type { Application } from './generate.ts';
+import type { Application } from './generated.ts';
 
 /** Time between a pod's removal from the Service and its SIGTERM: nodes need it to stop sending requests. */
 const drainSeconds = 5;

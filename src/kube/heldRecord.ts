@@ -5,7 +5,7 @@ import type { Strategy } from './hold.ts';
 import type { PinnedManifest } from './imagePin.ts';
 import { identity, type KubeObject, refOf } from './objects.ts';
 import { type Change, restorable } from './plan.ts';
-import type { Right } from './preflight.ts';
+import type { Right } from './right.ts';
 import type { Trace } from './trace.ts';
 
 /** Tells on a Deployment how far a release has come that waits for its promotion. */

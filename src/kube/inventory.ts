@@ -2,8 +2,8 @@ import { DeliveryError } from '../errors.ts';
 import type { Log } from '../host/host.ts';
 import type { KubeClient } from './client.ts';
 import { describe, identity, isRecord, type KubeObject, type ObjectRef, refOf } from './objects.ts';
-import type { Right } from './preflight.ts';
 import { isOurs, removeObject } from './removal.ts';
+import type { Right } from './right.ts';
 
 /** Where a release keeps what it has applied. */
 export interface InventoryName {

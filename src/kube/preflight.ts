@@ -6,20 +6,9 @@ import type { KubeClient } from './client.ts';
 import type { Resource } from './discovery.ts';
 import { isRecord } from './objects.ts';
 import type { Change } from './plan.ts';
+import type { Right } from './right.ts';
 import { notInRules } from './rules.ts';
 import { rolloutKinds } from './workload.ts';
-
-/** One right that a release needs. */
-export interface Right {
-  readonly verb: string;
-  readonly group: string;
-  /** With subresource, for example `pods/log`. */
-  readonly resource: string;
-  /** Absent for resources of the whole cluster. */
-  readonly namespace?: string;
-  /** False where the release goes on without it and only says less. */
-  readonly required: boolean;
-}
 
 const reviewsAtOnce = 8;
 

@@ -3,7 +3,7 @@ import type { Log } from '../host/host.ts';
 import { fieldManager, type KubeClient } from './client.ts';
 import { describe, type KubeObject, refOf } from './objects.ts';
 import type { Change } from './plan.ts';
-import type { Right } from './preflight.ts';
+import type { Right } from './right.ts';
 
 export interface RemovalOptions {
   readonly client: KubeClient;

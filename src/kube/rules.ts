@@ -1,6 +1,6 @@
 import type { KubeClient } from './client.ts';
 import { isRecord } from './objects.ts';
-import type { Right } from './preflight.ts';
+import type { Right } from './right.ts';
 
 /** What an identity may do to which resources of one namespace. */
 interface Rule {

@@ -1,13 +1,7 @@
 import { DeliveryError, type ErrorDetails } from '../errors.ts';
 import { admissionRefusal } from './admissionError.ts';
 import { azureRoleRemedy, byAzureRoles } from './azureRoles.ts';
-
-/** The request that an answer belongs to, in words. */
-export interface Call {
-  readonly verb: string;
-  /** For example `Deployment 'web' in namespace 'prod'`. */
-  readonly what: string;
-}
+import type { Call, Explanation } from './explanation.ts';
 
 /** The API server's Status object, as far as it is read here. */
 export interface Status {
@@ -37,9 +31,6 @@ export class ApiError extends DeliveryError {
     this.reason = reason;
   }
 }
-
-/** What an answer means, in the words of an error. */
-export type Explanation = Pick<ErrorDetails, 'code' | 'side' | 'message' | 'remedy'>;
 
 function forbidden(call: Call, message: string): Explanation {
   if (/exceeded quota/.test(message)) {

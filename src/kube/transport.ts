@@ -7,8 +7,9 @@ import {
   retry,
 } from '../http/retry.ts';
 import type { ClusterAccess } from './access.ts';
+import type { Call } from './explanation.ts';
 import { unreachable } from './networkError.ts';
-import { ApiError, apiError, type Call, type Status } from './statusError.ts';
+import { ApiError, apiError, type Status } from './statusError.ts';
 import { createWire, type WireResponse } from './wire.ts';
 
 /** One request to the API server. Every verb used here may be repeated: reads, server-side applies, deletes, reviews. */

@@ -5,7 +5,7 @@ import type { KubeClient } from './client.ts';
 import { DiagnosedFailure, diagnose } from './diagnosis.ts';
 import { describe, type KubeObject, type ObjectRef, refOf } from './objects.ts';
 import { isReady, podTrouble, waitingFor } from './podState.ts';
-import type { Right } from './preflight.ts';
+import type { Right } from './right.ts';
 import type { RolloutProblem } from './rollout.ts';
 import { ApiError } from './statusError.ts';
 import { watchUntil } from './watchUntil.ts';

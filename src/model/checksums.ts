@@ -1,13 +1,17 @@
-import type { StoredFile } from './store.ts';
-
-/** What is known of a file's content before it is read. */
-export type KnownDigests = Pick<StoredFile, 'sha256' | 'md5' | 'checksum'>;
-
 /** What a store keeps of a whole file against damage; unlike a digest it proves nothing against intent. */
 export interface Checksum {
   readonly algorithm: 'sha1' | 'crc64nvme' | 'crc32c' | 'crc32';
   /** Hexadecimal, most significant byte first. */
   readonly value: string;
+}
+
+/** What is known of a file's content before it is read. */
+export interface KnownDigests {
+  /** Hexadecimal SHA-256 that the publisher recorded beside the file. */
+  readonly sha256?: string;
+  /** Hexadecimal MD5 that the store keeps for the whole file. */
+  readonly md5?: string;
+  readonly checksum?: Checksum;
 }
 
 const checksumBytes = { sha1: 20, crc64nvme: 8, crc32c: 4, crc32: 4 } as const;

@@ -1,9 +1,9 @@
 import { DeliveryError, type ErrorDetails } from '../errors.ts';
-import type { Checksum, KnownDigests } from './checksums.ts';
+import type { KnownDigests } from './checksums.ts';
 import type { LockedSource } from './lock.ts';
 
 /** A file as the store lists it. */
-export interface StoredFile {
+export interface StoredFile extends KnownDigests {
   /** Whole name within the store, with `/`. */
   readonly name: string;
   readonly size: number;
@@ -12,11 +12,6 @@ export interface StoredFile {
   /** Which read-only copy of the file this is, where it is one. */
   readonly snapshot?: string;
   readonly lastModified: Date;
-  /** Hexadecimal SHA-256 that the publisher recorded beside the file. */
-  readonly sha256?: string;
-  /** Hexadecimal MD5 that the store keeps for the whole file. */
-  readonly md5?: string;
-  readonly checksum?: Checksum;
   /** True where a part costs as much as the whole, because parts cannot be asked for. */
   readonly whole?: boolean;
   /** Set where the bytes cannot be read now: archived, or on their way back from there. */

@@ -1,4 +1,4 @@
-import type { FailedAction, RegistryRefusal } from './failure.ts';
+import type { RegistryRefusal } from './refusal.ts';
 
 /** What a refusal is to its reader. */
 export interface Verdict {
@@ -12,7 +12,7 @@ const fullPattern = /no space left|disk full|quota|insufficient storage|storage 
 /** What the registry's own code, or its words, say more exactly than the status. */
 export function exactVerdict(
   refusal: RegistryRefusal,
-  { registryUrl, action }: FailedAction,
+  { registryUrl, action }: { readonly registryUrl: string; readonly action: string },
 ): Verdict | undefined {
   const { status, codes, message } = refusal;
   if (status === 507 || (status >= 400 && status !== 429 && fullPattern.test(message))) {

@@ -1,6 +1,6 @@
 import { DeliveryError } from '../errors.ts';
 import { nearest } from '../report/nearest.ts';
-import { RegistryRefusal } from './failure.ts';
+import { RegistryRefusal } from './refusal.ts';
 import { headerOf, type Transport } from './transport.ts';
 
 /** The next page's path in a Link header; RFC 8288 as the distribution specification uses it. */

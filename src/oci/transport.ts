@@ -3,7 +3,8 @@ import { type Dispatcher, request as send } from 'undici';
 import { correlation, type HeaderFields, ownHeaders, withSentId } from '../http/ownRequest.ts';
 import { parseRetryAfter, retry } from '../http/retry.ts';
 import { type Credentials, createAuthorizer, type FetchToken } from './auth.ts';
-import { adviseRegistry, RegistryRefusal, readComplaint } from './failure.ts';
+import { adviseRegistry } from './failure.ts';
+import { RegistryRefusal, readComplaint } from './refusal.ts';
 
 export interface TransportOptions {
   /** Scheme and host of the registry's API. */

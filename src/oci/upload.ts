@@ -1,7 +1,8 @@
 import { isTemporaryNetworkError, type RetryAdvice, retry } from '../http/retry.ts';
-import { adviseRegistry, RegistryRefusal } from './failure.ts';
+import { adviseRegistry } from './failure.ts';
 import { type PartReader, partReader } from './parts.ts';
 import { checkLayerSize, profileOf, smallerRequest } from './profile.ts';
+import { RegistryRefusal } from './refusal.ts';
 import {
   type BlobSource,
   commit,

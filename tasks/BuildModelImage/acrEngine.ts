@@ -1,10 +1,10 @@
 import type { ImageBuilder } from '../../src/image/builder.ts';
 import type { DockerfileBuild } from '../../src/image/engines/application.ts';
 import type { Platform } from '../../src/oci/types.ts';
-import type { Run } from './builder.ts';
 import { invalid } from './checks.ts';
 import type { DockerfileInput } from './dockerfileInput.ts';
 import { accesses, loginsOf } from './logins.ts';
+import type { Run } from './running.ts';
 
 /** The application's image has this tag while a run of ACR Tasks makes it; no deployment takes it. */
 function stagingTag({ inputs }: Run, { architecture, variant = '' }: Platform): string {

@@ -1,6 +1,5 @@
 import { openRegistry } from '../../src/azure/registry.ts';
-import type { Host } from '../../src/host/host.ts';
-import { type BaseImage, readBase } from '../../src/image/base.ts';
+import { readBase } from '../../src/image/base.ts';
 import type { ImageBuilder } from '../../src/image/builder.ts';
 import { deliverDependencies } from '../../src/image/deliverDependencies.ts';
 import { createRegistryEngine } from '../../src/image/engines/registry.ts';
@@ -17,21 +16,9 @@ import { formatPlatform, type Platform } from '../../src/oci/types.ts';
 import { formatSeconds } from '../../src/report/format.ts';
 import { invalid } from './checks.ts';
 import { dockerfileEngine } from './dockerfileEngine.ts';
-import type { ApplicationInput, BuildInputs } from './inputs.ts';
+import type { ApplicationInput } from './inputs.ts';
 import { excludedFolder } from './modelInput.ts';
-
-/** What the parts of one run share. */
-export interface Run {
-  readonly host: Host;
-  readonly inputs: BuildInputs;
-  readonly access: RegistryAccess;
-  readonly client: RegistryClient;
-  readonly created: Date;
-  /** Removed when the run ends, however it ends. */
-  readonly workFolder: string;
-  readonly environment: NodeJS.ProcessEnv;
-  readonly signal: AbortSignal;
-}
+import type { ReadBase, Run } from './running.ts';
 
 /** A registry's client that tells the log of its further attempts. */
 export function clientFor(
@@ -70,7 +57,7 @@ function baseClient(run: Run, registry: string): RegistryClient {
 }
 
 /** Reads base images for one run: a tag is looked up once, so that all platforms stand on the same build of it. */
-function baseReader(run: Run): (name: string, platform: Platform) => Promise<BaseImage> {
+function baseReader(run: Run): ReadBase {
   const pinned = new Map<string, Promise<ImageReference>>();
   const pin = async (client: RegistryClient, reference: ImageReference): Promise<ImageReference> => {
     if (run.inputs.platforms.length === 1) return reference;
@@ -85,8 +72,6 @@ function baseReader(run: Run): (name: string, platform: Platform) => Promise<Bas
     return readBase(client, await found, platform, client === run.client);
   };
 }
-
-export type ReadBase = ReturnType<typeof baseReader>;
 
 function registryEngine(
   run: Run,

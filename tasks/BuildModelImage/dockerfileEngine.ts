@@ -12,11 +12,11 @@ import { toolMissing } from '../../src/image/tool/failure.ts';
 import { findProgram } from '../../src/image/tool/find.ts';
 import type { Platform } from '../../src/oci/types.ts';
 import { acrEngine } from './acrEngine.ts';
-import type { ReadBase, Run } from './builder.ts';
 import type { DockerfileInput } from './dockerfileInput.ts';
 import { buildkitAddress, buildkitProgram, podmanPrograms } from './engine.ts';
 import { accesses, loginsOf } from './logins.ts';
 import { excludedFolder } from './modelInput.ts';
+import type { ReadBase, Run } from './running.ts';
 
 /** Each platform keeps steps of its own in the engine. */
 function cacheName({ inputs }: Run, platform: Platform): string {

@@ -3,7 +3,7 @@ import type { Host } from '../../src/host/host.ts';
 import { required } from '../../src/host/inputs.ts';
 import type { EngineName } from '../../src/image/builder.ts';
 import { pairs, refuse } from './checks.ts';
-import type { Raw } from './inputs.ts';
+import type { Raw } from './fields.ts';
 
 export type DockerfileEngine = Exclude<EngineName, 'registry'>;
 

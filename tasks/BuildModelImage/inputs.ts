@@ -1,94 +1,19 @@
 import { resolve } from 'node:path';
 import { type RegistryChoice, registryChoice } from '../../src/azure/registry.ts';
 import type { Host } from '../../src/host/host.ts';
-import {
-  choice,
-  connection,
-  flag,
-  integer,
-  lines,
-  path,
-  readInputs,
-  required,
-  text,
-  textOr,
-  type Values,
-} from '../../src/host/inputs.ts';
+import { readInputs, required } from '../../src/host/inputs.ts';
 import { splitCommand } from '../../src/image/command.ts';
-import { type Compression, compressions } from '../../src/image/model/deliver.ts';
+import type { Compression } from '../../src/image/model/deliver.ts';
 import type { Libc } from '../../src/image/python/target.ts';
 import type { ImageSettings } from '../../src/image/settings.ts';
 import { checkRepository, checkTag } from '../../src/oci/reference.ts';
 import type { Platform } from '../../src/oci/types.ts';
 import { imageFolder, invalid, pairs, readLibc, readPlatforms, readPort, refuse } from './checks.ts';
 import { type DockerfileInput, readDockerfileInput } from './dockerfileInput.ts';
+import { fields, type Raw } from './fields.ts';
 import { type ModelInput, readModel } from './modelInput.ts';
 import { readSigning, type SigningInput } from './signing.ts';
 import { readTest, type TestInput } from './testInput.ts';
-
-/** The inputs by their public names, as task.json declares them. */
-export const fields = {
-  containerRegistry: connection(),
-  azureSubscription: connection(),
-  registry: text(),
-  repository: text(),
-  tags: lines(),
-  engine: choice(['auto', 'registry', 'docker', 'buildkit', 'podman', 'acr'], 'auto'),
-  appFolder: text(),
-  workingDirectory: textOr('/app'),
-  command: text(),
-  port: text(),
-  environment: lines(),
-  user: text(),
-  baseImage: text(),
-  baseRegistry: connection(),
-  requirements: path(),
-  pythonVersion: text(),
-  libc: text(),
-  dockerfile: path(),
-  buildArguments: lines(),
-  target: text(),
-  buildSecrets: lines(),
-  buildkitAddress: text(),
-  buildkitCertificates: path(),
-  cacheFrom: lines(),
-  cacheTo: lines(),
-  acrTimeout: integer({ min: 300, max: 28_800, defaultValue: 3600, unit: 'seconds' }),
-  acrAgentPool: text(),
-  modelLock: path(),
-  modelFolder: path(),
-  modelDestination: textOr('/app/model'),
-  layerCompression: choice(compressions, 'none'),
-  modelAuthentication: choice(
-    [
-      ...['none', 'azureResourceManager', 'accountKey', 'sas', 'connectionString', 'anonymous'],
-      ...['serviceConnection', 'environment'],
-    ] as const,
-    'none',
-  ),
-  modelAccountKey: text(),
-  modelSasToken: text(),
-  modelConnectionString: text(),
-  modelS3Connection: connection(),
-  modelS3Addressing: choice(['auto', 'path', 'host'], 'auto'),
-  modelHttpConnection: connection(),
-  modelUrl: text(),
-  modelRegistry: connection(),
-  modelServerConnection: connection(),
-  testFile: path(),
-  testPort: text(),
-  testTimeout: integer({ min: 1, max: 3600, defaultValue: 120, unit: 'seconds' }),
-  platform: textOr('linux/amd64'),
-  platforms: lines(),
-  labels: lines(),
-  addPipelineData: flag(true),
-  sbom: flag(false),
-  provenance: flag(false),
-  signingKey: text(),
-  signingKeyPassword: text(),
-} as const;
-
-export type Raw = Values<typeof fields>;
 
 /** What the application is made from; the engine follows from it. */
 export type ApplicationInput =

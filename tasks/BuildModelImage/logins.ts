@@ -1,7 +1,7 @@
 import { openRegistry } from '../../src/azure/registry.ts';
 import type { Logins } from '../../src/image/tool/logins.ts';
 import type { RegistryAccess } from '../../src/oci/connection.ts';
-import type { Run } from './builder.ts';
+import type { Run } from './running.ts';
 
 /** The registries that an engine may have to pull from, the target's first. */
 export function accesses({ host, inputs, access }: Run): readonly RegistryAccess[] {

@@ -5,8 +5,9 @@ import { readLock } from '../../src/model/lock.ts';
 import { openStore } from '../../src/model/open.ts';
 import { formatBytes } from '../../src/report/format.ts';
 import { type ByteProgress, byteProgress } from '../../src/report/progress.ts';
-import { gzipFolderOf, type Run } from './builder.ts';
+import { gzipFolderOf } from './builder.ts';
 import type { ModelInput } from './modelInput.ts';
+import type { Run } from './running.ts';
 
 async function findModel(run: Run, wanted: ModelInput): Promise<Model> {
   const { lock: lockFile, folder, sourceOf } = wanted;

@@ -9,7 +9,7 @@ import {
   checkedSas,
 } from '../../src/model/azureBlob/location.ts';
 import { invalid } from './checks.ts';
-import type { Raw } from './inputs.ts';
+import type { Raw } from './fields.ts';
 
 /** The credential for the storage account that a lock names, whose address is known only then. */
 export type BlobCredentialFor = (endpoint: string) => AzureBlobCredential;

@@ -3,7 +3,7 @@ import { required } from '../../src/host/inputs.ts';
 import type { ModelLock } from '../../src/model/lock.ts';
 import type { ModelSource } from '../../src/model/open.ts';
 import { imageFolder } from './checks.ts';
-import type { Raw } from './inputs.ts';
+import type { Raw } from './fields.ts';
 import { sourceOf } from './modelSource.ts';
 
 /** The model as the inputs name it. */

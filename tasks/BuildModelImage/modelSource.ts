@@ -20,7 +20,7 @@ import { s3SignIn } from '../../src/model/s3/signIn.ts';
 import { modelServer } from '../../src/model/server.ts';
 import type { RegistryAccess } from '../../src/oci/connection.ts';
 import { invalid } from './checks.ts';
-import type { Raw } from './inputs.ts';
+import type { Raw } from './fields.ts';
 import { type BlobCredentialFor, blobCredential } from './modelBlob.ts';
 
 /** The address before the last slash, and the name after it. */

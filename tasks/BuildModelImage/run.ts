@@ -7,10 +7,11 @@ import { imageRecord, layerTable, summaryOf } from '../../src/image/report.ts';
 import { runLabels } from '../../src/image/runLabels.ts';
 import { formatPlatform } from '../../src/oci/types.ts';
 import { formatBytes } from '../../src/report/format.ts';
-import { buildersFor, clientFor, type Run } from './builder.ts';
+import { buildersFor, clientFor } from './builder.ts';
 import { settleEngine } from './engine.ts';
 import { readBuildInputs } from './inputs.ts';
 import { deliver } from './model.ts';
+import type { Run } from './running.ts';
 import { openSigner } from './signing.ts';
 import type { TestInput } from './testInput.ts';
 

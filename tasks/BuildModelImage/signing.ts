@@ -4,7 +4,7 @@ import { DeliveryError } from '../../src/errors.ts';
 import type { Host } from '../../src/host/host.ts';
 import { required } from '../../src/host/inputs.ts';
 import { createSigner, type Signer } from '../../src/image/signature/key.ts';
-import type { Raw } from './inputs.ts';
+import type { Raw } from './fields.ts';
 
 /** The key as the inputs name it. */
 export interface SigningInput {

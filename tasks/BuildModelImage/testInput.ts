@@ -1,6 +1,6 @@
 import { required } from '../../src/host/inputs.ts';
 import { readPort } from './checks.ts';
-import type { Raw } from './inputs.ts';
+import type { Raw } from './fields.ts';
 
 /** The test before the image gets its tags. */
 export interface TestInput {

@@ -9,7 +9,7 @@ import { checkTrial, junit, trialLines, trialTable } from '../../src/image/trial
 import { runTrial, type TrialReport } from '../../src/image/trial/trial.ts';
 import type { RegistryAccess } from '../../src/oci/connection.ts';
 import { formatSeconds } from '../../src/report/format.ts';
-import type { Run } from './builder.ts';
+import type { Run } from './running.ts';
 import type { TestInput } from './testInput.ts';
 
 /** Time for removing container and image, also after the run was cancelled. */

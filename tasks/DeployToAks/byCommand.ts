@@ -11,7 +11,8 @@ import { rolloutKinds } from '../../src/kube/workload.ts';
 import { workloadState } from '../../src/kube/workloadState.ts';
 import { refuseForCommands } from './commandInputs.ts';
 import type { DeployInputs } from './inputs.ts';
-import { type Changes, isChangedBy, type Plan, tellPlan } from './plan.ts';
+import { isChangedBy, tellPlan } from './plan.ts';
+import type { Changes, Plan } from './planned.ts';
 import { type Outcome, report } from './report.ts';
 
 /** kubectl finds each kind's place itself, and puts objects into their namespace. */

@@ -1,6 +1,6 @@
 import { DeliveryError } from '../../src/errors.ts';
 import type { Host } from '../../src/host/host.ts';
-import { fields } from './inputs.ts';
+import { fields } from './fields.ts';
 
 /**
  * Which inputs a release by commands within a private cluster honours. What needs more than one command (something

@@ -9,7 +9,8 @@ import { openHeldCanary } from '../../src/kube/weightedCanary.ts';
 import type { DecisionInputs } from './inputs.ts';
 import { openInventory, pruneDeparted } from './inventory.ts';
 import { openLease } from './lease.ts';
-import { isChangedBy, type Plan } from './plan.ts';
+import { isChangedBy } from './plan.ts';
+import type { Plan } from './planned.ts';
 import { report } from './report.ts';
 
 async function promote(

@@ -2,7 +2,7 @@ import type { Host } from '../../src/host/host.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { heldState, readHeld, recordOf, withSnapshots, writeHeld } from '../../src/kube/heldRecord.ts';
 import type { DeployInputs } from './inputs.ts';
-import type { Changes, Plan } from './plan.ts';
+import type { Changes, Plan } from './planned.ts';
 
 /**
  * The changes of a release that may be held, with what to put back when a held one went before; with

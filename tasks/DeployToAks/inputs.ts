@@ -12,8 +12,6 @@ import type { ImageChoice } from '../../src/kube/resolveImage.ts';
 import { checkRepository } from '../../src/oci/reference.ts';
 import { fields, type Raw } from './fields.ts';
 
-export { fields };
-
 /** What deploying a release and deciding on a held one have in common. */
 export interface SharedInputs {
   readonly connection: ConnectionChoice;

@@ -1,18 +1,9 @@
 import type { Host } from '../../src/host/host.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
-import {
-  type Inventory,
-  type InventoryName,
-  prune,
-  readInventory,
-  recordInventory,
-} from '../../src/kube/inventory.ts';
+import { prune, readInventory, recordInventory } from '../../src/kube/inventory.ts';
 import { describe, identity, type ObjectRef, refOf } from '../../src/kube/objects.ts';
 import type { SharedInputs } from './inputs.ts';
-import type { Changes, Plan } from './plan.ts';
-
-/** What a release has applied before, under its name. */
-export type NamedInventory = Inventory & { readonly name: InventoryName };
+import type { Changes, NamedInventory, Plan } from './planned.ts';
 
 /** The release's name: that of the workload that runs the image. */
 export function releaseOf(changes: Changes): string {

@@ -3,7 +3,7 @@ import type { Host } from '../../src/host/host.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { type HeldLease, holdLease } from '../../src/kube/lease.ts';
 import type { SharedInputs } from './inputs.ts';
-import type { Plan } from './plan.ts';
+import type { Plan } from './planned.ts';
 
 /** Keeps other releases of the same workload apart; undefined without the rights for it. */
 export async function openLease(

@@ -5,32 +5,18 @@ import type { KubeClient } from '../../src/kube/client.ts';
 import { differenceLines } from '../../src/kube/difference.ts';
 import { checkProbe } from '../../src/kube/endpoint.ts';
 import { withFormerRoute } from '../../src/kube/httpRoute.ts';
-import type { PinnedManifest } from '../../src/kube/imagePin.ts';
 import { findModelImage, type ModelImage } from '../../src/kube/modelImage.ts';
 import { checkModelVolume } from '../../src/kube/modelVolume.ts';
 import { ensureNamespace } from '../../src/kube/namespace.ts';
 import { describe, refOf } from '../../src/kube/objects.ts';
-import { type Change, plan } from '../../src/kube/plan.ts';
+import { plan } from '../../src/kube/plan.ts';
 import { checkPlatforms } from '../../src/kube/platformFit.ts';
 import { prepare } from '../../src/kube/prepare.ts';
 import { type ResolvedImage, resolveImage } from '../../src/kube/resolveImage.ts';
 import { traceOf } from '../../src/kube/runTrace.ts';
-import type { Trace } from '../../src/kube/trace.ts';
 import type { DeployInputs } from './inputs.ts';
-import { type NamedInventory, openInventory } from './inventory.ts';
-
-export type Changes = readonly Change<PinnedManifest>[];
-
-/** What is known once the API server has checked the plan. */
-export interface Plan {
-  readonly changes: Changes;
-  readonly isChanged: boolean;
-  readonly trace: Trace;
-  readonly namespace: string;
-  readonly golden?: GoldenFile;
-  /** Present with 'prune'. */
-  readonly inventory?: NamedInventory;
-}
+import { openInventory } from './inventory.ts';
+import type { Changes, Plan } from './planned.ts';
 
 /** True when applying these changes something. */
 export function isChangedBy(changes: Changes): boolean {

@@ -8,7 +8,7 @@ import {
   deploymentSummary,
 } from '../../src/kube/deploymentReport.ts';
 import type { ReleaseOutcome } from '../../src/kube/release.ts';
-import type { Plan } from './plan.ts';
+import type { Plan } from './planned.ts';
 
 export type Outcome = ReleaseOutcome<Address | undefined>;
 

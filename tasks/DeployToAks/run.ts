@@ -8,9 +8,10 @@ import type { KubeClient } from '../../src/kube/client.ts';
 import { reach } from '../../src/kube/endpoint.ts';
 import { heldRights } from '../../src/kube/heldRecord.ts';
 import { inventoryRights } from '../../src/kube/inventory.ts';
-import { preflight, type Right } from '../../src/kube/preflight.ts';
+import { preflight } from '../../src/kube/preflight.ts';
 import { type ReleaseOutcome, release } from '../../src/kube/release.ts';
 import { removalRights } from '../../src/kube/removal.ts';
+import type { Right } from '../../src/kube/right.ts';
 import { divides } from '../../src/kube/stageChoice.ts';
 import { createTransport } from '../../src/kube/transport.ts';
 import { trialRights } from '../../src/kube/trial.ts';
@@ -24,7 +25,8 @@ import { holdable } from './holdable.ts';
 import { type DeployInputs, readTaskInputs } from './inputs.ts';
 import { pruneDeparted, record, releaseOf } from './inventory.ts';
 import { openLease } from './lease.ts';
-import { makePlan, type Plan } from './plan.ts';
+import { makePlan } from './plan.ts';
+import type { Plan } from './planned.ts';
 import { report } from './report.ts';
 
 function isByWeights({ changes }: Plan, { strategy }: DeployInputs): boolean {

@@ -2,19 +2,7 @@ import { join } from 'node:path';
 import { storageIdentity } from '../../src/azure/storage.ts';
 import { DeliveryError } from '../../src/errors.ts';
 import type { Host } from '../../src/host/host.ts';
-import {
-  choice,
-  connection,
-  flag,
-  integer,
-  lines,
-  path,
-  readInputs,
-  required,
-  text,
-  textOr,
-  type Values,
-} from '../../src/host/inputs.ts';
+import { readInputs, required } from '../../src/host/inputs.ts';
 import { parseConnectionString } from '../../src/model/azureBlob/connectionString.ts';
 import {
   type AzureBlobLocation,
@@ -39,62 +27,9 @@ import {
   checkedVersion,
   isRange,
 } from './checks.ts';
+import { fields, type Raw } from './fields.ts';
 import { signatureOf } from './signature.ts';
 import { http, huggingFace, mlflow, oci, s3 } from './sources.ts';
-
-/** Every input of task.json, as it is read. */
-export const fields = {
-  source: choice(['azureBlob', 's3', 'http', 'oci', 'mlflow', 'huggingFace'], 'azureBlob'),
-  authentication: choice(
-    ['accountKey', 'sas', 'connectionString', 'anonymous', 'azureResourceManager'],
-    'accountKey',
-  ),
-  azureSubscription: connection(),
-  storageAccount: text(),
-  container: text(),
-  blobEndpoint: text(),
-  accountKey: text(),
-  sasToken: text(),
-  connectionString: text(),
-  s3Connection: connection(),
-  bucket: text(),
-  region: text(),
-  s3Endpoint: text(),
-  s3Addressing: choice(['auto', 'path', 'host'], 'auto'),
-  url: text(),
-  httpConnection: connection(),
-  reference: text(),
-  containerRegistry: connection(),
-  modelServerConnection: connection(),
-  modelServer: text(),
-  versionTag: text(),
-  model: text(),
-  files: lines('**'),
-  versionPolicy: choice(
-    ['latestModified', 'latestSemver', 'latestName', 'pointer', 'exact'],
-    'latestModified',
-  ),
-  version: text(),
-  pointerFile: textOr('latest.json'),
-  readyFile: text(),
-  quietPeriod: integer({ min: 0, max: 86_400, defaultValue: 0, unit: 'seconds' }),
-  blobTags: lines(),
-  onChange: choice(['restart', 'fail'], 'restart'),
-  mode: choice(['download', 'resolve'], 'download'),
-  targetFolder: path(),
-  cacheFolder: path(),
-  cacheLimit: integer({ min: 1, max: 100_000, defaultValue: 50, unit: 'GiB' }),
-  previousLock: path(),
-  requireDigest: flag(false),
-  expectedDigest: text(),
-  scan: choice(['warn', 'fail', 'off'], 'warn'),
-  verifySignature: choice(['auto', 'require', 'off'], 'auto'),
-  signatureKey: path(),
-  signatureAuthorities: path(),
-  signatureFile: textOr('model.sig'),
-};
-
-export type Raw = Values<typeof fields>;
 
 /** What the task shall do, checked. */
 export interface FetchInputs {

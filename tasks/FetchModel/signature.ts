@@ -1,7 +1,7 @@
 import { invalidInput, required } from '../../src/host/inputs.ts';
 import type { SignatureSettings } from '../../src/model/signature/check.ts';
 import type { TrustFile } from '../../src/model/signature/trust.ts';
-import type { Raw } from './inputs.ts';
+import type { Raw } from './fields.ts';
 
 type SignatureInputs = Pick<
   Raw,

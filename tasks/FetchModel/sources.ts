@@ -17,7 +17,7 @@ import { s3SignIn } from '../../src/model/s3/signIn.ts';
 import { type ModelServer, modelServer } from '../../src/model/server.ts';
 import type { RegistryAccess } from '../../src/oci/connection.ts';
 import { parseReference } from '../../src/oci/reference.ts';
-import type { Raw } from './inputs.ts';
+import type { Raw } from './fields.ts';
 
 /** The S3 bucket that the inputs name; without a connection the SDK finds the environment's credentials. */
 export function s3(host: Host, raw: Raw): S3Location {

@@ -7,11 +7,12 @@ import { type RunningServer, startServer } from '../../local/identity/server.ts'
 import { type InspectingProxy, startInspectingProxy } from '../../local/proxy/index.ts';
 import { DeliveryError, explain } from '../../src/errors.ts';
 import { explainNetwork } from '../../src/http/network/explain.ts';
-import { createNetwork, type Network } from '../../src/http/network/network.ts';
+import { createNetwork } from '../../src/http/network/network.ts';
 import { createNodeAgent } from '../../src/http/network/nodeAgent.ts';
 import { agentProxy } from '../../src/http/network/proxy.ts';
 import { openRelay } from '../../src/http/network/relay.ts';
 import { NetworkDispatcher } from '../../src/http/network/routed.ts';
+import type { Network } from '../../src/http/network/settings.ts';
 
 const [username, password] = ['agent', 'p@ss:word'] as const;
 

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { connect, type DetailedPeerCertificate } from 'node:tls';
 import { DeliveryError } from '../../errors.ts';
-import type { Network, Untrusted } from './network.ts';
+import type { Network, Untrusted } from './settings.ts';
 import { openTunnel, ProxyFailure } from './tunnel.ts';
 
 function causes(error: unknown): Error[] {

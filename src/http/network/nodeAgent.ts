@@ -3,9 +3,9 @@ import { connect as connectPlain, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { Agent, type AgentConnectOpts } from 'agent-base';
 import { HttpProxyAgent } from 'http-proxy-agent';
-import type { Network } from './network.ts';
 import { noteFailure } from './noted.ts';
 import { type ForwardProxy, proxyAuthorization } from './proxy.ts';
+import type { Network } from './settings.ts';
 import { openTunnel } from './tunnel.ts';
 
 /** For clients of Node's own http and https, as Azure's and Amazon's SDKs are. */

@@ -1,4 +1,4 @@
-import type { Network } from './network.ts';
+import type { Network } from './settings.ts';
 import { ProxyFailure } from './tunnel.ts';
 
 const certificateCodes = /^(CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS_CERT)/;

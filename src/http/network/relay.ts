@@ -2,7 +2,7 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Network } from './network.ts';
+import type { Network } from './settings.ts';
 import { openTunnel } from './tunnel.ts';
 
 /** A proxy for child processes, on this machine and for the life of this process. */

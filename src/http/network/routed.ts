@@ -1,8 +1,8 @@
 import type { ConnectionOptions } from 'node:tls';
 import { Agent, buildConnector, Dispatcher, getGlobalDispatcher, ProxyAgent } from 'undici';
-import type { Network } from './network.ts';
 import { noteFailure } from './noted.ts';
 import { type ForwardProxy, proxyAuthorization } from './proxy.ts';
+import type { Network } from './settings.ts';
 import { openTunnel } from './tunnel.ts';
 
 type Connect = Omit<ConnectionOptions, 'allowH2' | 'timeout'> & { readonly timeout?: number };

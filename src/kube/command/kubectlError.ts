@@ -1,5 +1,6 @@
 import { DeliveryError } from '../../errors.ts';
-import { apiError, type Call, type Status } from '../statusError.ts';
+import type { Call } from '../explanation.ts';
+import { apiError, type Status } from '../statusError.ts';
 
 /** The status of the API server's answer, by the reason that kubectl puts into brackets. */
 const statusOf: Readonly<Record<string, number>> = {

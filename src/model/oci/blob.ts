@@ -1,6 +1,7 @@
 import { isTemporaryStatus } from '../../http/retry.ts';
 import type { Access } from '../../oci/access.ts';
-import { explainRegistryFailure, RegistryRefusal } from '../../oci/failure.ts';
+import { explainRegistryFailure } from '../../oci/failure.ts';
+import { RegistryRefusal } from '../../oci/refusal.ts';
 import type { RegistryResponse } from '../../oci/transport.ts';
 import { StoreBusyError } from '../store.ts';
 import { isNetworkError, unreachable } from '../storeFailure.ts';

@@ -8,12 +8,15 @@ import {
 import { createSend } from '../../azure/http.ts';
 import { requestOidcToken } from '../../azure/oidc.ts';
 import { type Network, trustedAuthorities } from '../../azure/signIn.ts';
+import type { Host } from '../../host/host.ts';
 import { afterOwnName, clientSettings, namingProduct } from './client.ts';
 import type { S3SignIn } from './connection.ts';
 import type { S3SessionKeys } from './location.ts';
-import type { S3Host } from './signIn.ts';
 import { explainSts, type RoleOrder } from './stsRefused.ts';
 import { claimsOf, shownClaims } from './tokenClaims.ts';
+
+/** What asking for a session needs of the agent. */
+type StsHost = Pick<Host, 'secret' | 'pipelineIdentity' | 'cancelled' | 'log'>;
 
 /** A role's session to begin. */
 export interface SessionOrder {
@@ -60,7 +63,7 @@ function openClient({ signIn, region }: SessionOrder, network: Network): Asked {
 
 async function pipelineToken(
   { connectionId }: { readonly connectionId: string },
-  host: S3Host,
+  host: StsHost,
   network: Network,
 ): Promise<string> {
   const request = { pipeline: host.pipelineIdentity(), connectionId, signal: host.cancelled };
@@ -106,7 +109,7 @@ function keysOf(
  */
 export async function beginSession(
   order: SessionOrder,
-  host: S3Host,
+  host: StsHost,
   network: Network,
 ): Promise<S3SessionKeys> {
   const { signIn } = order;

@@ -3,7 +3,7 @@ import { isStorageAccount } from '../../../src/azure/storage.ts';
 import { DeliveryError } from '../../../src/errors.ts';
 import { readInputs } from '../../../src/host/inputs.ts';
 import { createLock } from '../../../src/model/lock.ts';
-import { fields } from '../../../tasks/BuildModelImage/inputs.ts';
+import { fields } from '../../../tasks/BuildModelImage/fields.ts';
 import { readModel } from '../../../tasks/BuildModelImage/modelInput.ts';
 import { recordingHost } from '../../support/host.ts';
 

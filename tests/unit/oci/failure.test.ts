@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { DeliveryError, explain } from '../../../src/errors.ts';
-import { explainRegistryFailure, RegistryRefusal } from '../../../src/oci/failure.ts';
+import { explainRegistryFailure } from '../../../src/oci/failure.ts';
+import { RegistryRefusal } from '../../../src/oci/refusal.ts';
 
 describe('a registry that answers 401', () => {
   const text = (known: { username?: string; hasIdentity?: boolean }): string => {

@@ -3,7 +3,7 @@ import type { ServiceConnection } from '../../../src/host/host.ts';
 import { readInputs } from '../../../src/host/inputs.ts';
 import { createLock, type LockedSource } from '../../../src/model/lock.ts';
 import type { ModelSource } from '../../../src/model/open.ts';
-import { fields } from '../../../tasks/BuildModelImage/inputs.ts';
+import { fields } from '../../../tasks/BuildModelImage/fields.ts';
 import { readModel } from '../../../tasks/BuildModelImage/modelInput.ts';
 import { recordingHost } from '../../support/host.ts';
 
