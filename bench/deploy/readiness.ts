@@ -1,8 +1,8 @@
-import type { KubeClient } from '../../src/kube/client.ts';
-import type { KubeObject } from '../../src/kube/objects.ts';
-import { watchUntil } from '../../src/kube/watchUntil.ts';
-import { containersOf, podTemplate } from '../../src/kube/workload.ts';
-import { workloadState } from '../../src/kube/workloadState.ts';
+import type { KubeClient } from '../../src/kube/api/client.ts';
+import { watchUntil } from '../../src/kube/api/watchUntil.ts';
+import type { KubeObject } from '../../src/kube/objects/objects.ts';
+import { containersOf, podTemplate } from '../../src/kube/objects/workload.ts';
+import { workloadState } from '../../src/kube/objects/workloadState.ts';
 
 const longestMs = 180_000;
 

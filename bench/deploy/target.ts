@@ -2,8 +2,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { ClusterEndpoint, RegistryEndpoint } from '../../local/lib/endpoints.ts';
-import type { KubeClient } from '../../src/kube/client.ts';
-import type { KubeObject } from '../../src/kube/objects.ts';
+import type { KubeClient } from '../../src/kube/api/client.ts';
+import type { KubeObject } from '../../src/kube/objects/objects.ts';
 import { soon, testNamespace } from '../../tests/support/deployment.ts';
 import type { Room } from '../room.ts';
 

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Pod } from 'kubernetes-types/core/v1.d.ts';
-import { createClient } from '../../src/kube/apiClient.ts';
-import { readKubeconfig } from '../../src/kube/kubeconfig.ts';
-import { createTransport } from '../../src/kube/transport.ts';
+import { createClient } from '../../src/kube/api/apiClient.ts';
+import { createTransport } from '../../src/kube/api/transport.ts';
+import { readKubeconfig } from '../../src/kube/connection/kubeconfig.ts';
 
 /** A pod that runs, and what it runs. */
 export interface RunningPod {

@@ -1,6 +1,6 @@
 import { DeliveryError } from '../errors.ts';
-import type { ClusterAccess } from '../kube/access.ts';
-import { readKubeconfig } from '../kube/kubeconfig.ts';
+import type { ClusterAccess } from '../kube/api/access.ts';
+import { readKubeconfig } from '../kube/connection/kubeconfig.ts';
 import { withoutPlugins } from './aksKubeconfig.ts';
 import { explainAks } from './aksRefused.ts';
 import type { AksTarget } from './aksTarget.ts';

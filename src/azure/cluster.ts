@@ -1,6 +1,6 @@
 import type { Host, ServiceConnection } from '../host/host.ts';
 import { required } from '../host/inputs.ts';
-import type { ClusterAccess } from '../kube/access.ts';
+import type { ClusterAccess } from '../kube/api/access.ts';
 import type { RunCommand } from '../kube/command/run.ts';
 import { aksAccess } from './aks.ts';
 import type { AksTarget } from './aksTarget.ts';

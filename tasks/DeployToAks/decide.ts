@@ -1,11 +1,11 @@
 import type { Host } from '../../src/host/host.ts';
-import type { KubeClient } from '../../src/kube/client.ts';
-import { findHeld, type Held, promotionOf, reject } from '../../src/kube/decision.ts';
-import { reach } from '../../src/kube/endpoint.ts';
-import { clearHeld } from '../../src/kube/heldRecord.ts';
-import type { Strategy } from '../../src/kube/hold.ts';
-import { release } from '../../src/kube/release.ts';
-import { openHeldCanary } from '../../src/kube/weightedCanary.ts';
+import type { KubeClient } from '../../src/kube/api/client.ts';
+import { reach } from '../../src/kube/gate/endpoint.ts';
+import { findHeld, type Held, promotionOf, reject } from '../../src/kube/release/decision.ts';
+import { release } from '../../src/kube/release/release.ts';
+import { clearHeld } from '../../src/kube/stages/heldRecord.ts';
+import type { Strategy } from '../../src/kube/stages/hold.ts';
+import { openHeldCanary } from '../../src/kube/stages/weightedCanary.ts';
 import type { DecisionInputs } from './inputs.ts';
 import { openInventory, pruneDeparted } from './inventory.ts';
 import { openLease } from './lease.ts';

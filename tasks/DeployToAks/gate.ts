@@ -1,13 +1,13 @@
 import type { Comparison } from '../../src/golden/comparison.ts';
 import type { GoldenFile } from '../../src/golden/golden.ts';
 import type { Host } from '../../src/host/host.ts';
-import type { KubeClient } from '../../src/kube/client.ts';
-import type { KubeObject, ObjectRef } from '../../src/kube/objects.ts';
-import type { ReleaseOptions } from '../../src/kube/release.ts';
-import type { PodsUnderTest } from '../../src/kube/sampling.ts';
-import { withTrialPod } from '../../src/kube/trial.ts';
-import { servingPods, verifyPods } from '../../src/kube/verification.ts';
-import { containersOf, podTemplate } from '../../src/kube/workload.ts';
+import type { KubeClient } from '../../src/kube/api/client.ts';
+import type { PodsUnderTest } from '../../src/kube/gate/sampling.ts';
+import { withTrialPod } from '../../src/kube/gate/trial.ts';
+import type { KubeObject, ObjectRef } from '../../src/kube/objects/objects.ts';
+import { containersOf, podTemplate } from '../../src/kube/objects/workload.ts';
+import type { ReleaseOptions } from '../../src/kube/release/release.ts';
+import { servingPods, verifyPods } from '../../src/kube/stages/verification.ts';
 import type { DeployInputs } from './inputs.ts';
 
 function portOf(workload: KubeObject, image: string, otherwise: number): number {

@@ -1,6 +1,6 @@
 import type { Host } from '../../src/host/host.ts';
-import type { KubeClient } from '../../src/kube/client.ts';
-import { heldState, readHeld, recordOf, withSnapshots, writeHeld } from '../../src/kube/heldRecord.ts';
+import type { KubeClient } from '../../src/kube/api/client.ts';
+import { heldState, readHeld, recordOf, withSnapshots, writeHeld } from '../../src/kube/stages/heldRecord.ts';
 import type { DeployInputs } from './inputs.ts';
 import type { Changes, Plan } from './planned.ts';
 

@@ -3,12 +3,12 @@ import { type RegistryChoice, registryChoice } from '../../src/azure/registry.ts
 import type { Limits } from '../../src/golden/comparison.ts';
 import type { Host } from '../../src/host/host.ts';
 import { invalidInput, readInputs, required } from '../../src/host/inputs.ts';
-import { toApplication } from '../../src/kube/application.ts';
-import type { ConnectionChoice } from '../../src/kube/connect.ts';
-import type { Strategy } from '../../src/kube/hold.ts';
-import { type OtherImage, readOtherImages } from '../../src/kube/otherImages.ts';
-import type { Source } from '../../src/kube/prepare.ts';
-import type { ImageChoice } from '../../src/kube/resolveImage.ts';
+import type { ConnectionChoice } from '../../src/kube/connection/connect.ts';
+import { type OtherImage, readOtherImages } from '../../src/kube/image/otherImages.ts';
+import type { ImageChoice } from '../../src/kube/image/resolveImage.ts';
+import { toApplication } from '../../src/kube/manifests/application.ts';
+import type { Source } from '../../src/kube/release/prepare.ts';
+import type { Strategy } from '../../src/kube/stages/hold.ts';
 import { checkRepository } from '../../src/oci/reference.ts';
 import { fields, type Raw } from './fields.ts';
 

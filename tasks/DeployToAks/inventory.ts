@@ -1,7 +1,7 @@
 import type { Host } from '../../src/host/host.ts';
-import type { KubeClient } from '../../src/kube/client.ts';
-import { prune, readInventory, recordInventory } from '../../src/kube/inventory.ts';
-import { describe, identity, type ObjectRef, refOf } from '../../src/kube/objects.ts';
+import type { KubeClient } from '../../src/kube/api/client.ts';
+import { describe, identity, type ObjectRef, refOf } from '../../src/kube/objects/objects.ts';
+import { prune, readInventory, recordInventory } from '../../src/kube/plan/inventory.ts';
 import type { SharedInputs } from './inputs.ts';
 import type { Changes, NamedInventory, Plan } from './planned.ts';
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Host } from '../../src/host/host.ts';
-import type { KubeClient } from '../../src/kube/client.ts';
-import { type HeldLease, holdLease } from '../../src/kube/lease.ts';
+import type { KubeClient } from '../../src/kube/api/client.ts';
+import { type HeldLease, holdLease } from '../../src/kube/release/lease.ts';
 import type { SharedInputs } from './inputs.ts';
 import type { Plan } from './planned.ts';
 

@@ -1,8 +1,8 @@
 import type { GoldenFile } from '../../src/golden/golden.ts';
-import type { PinnedManifest } from '../../src/kube/imagePin.ts';
-import type { Inventory, InventoryName } from '../../src/kube/inventory.ts';
-import type { Change } from '../../src/kube/plan.ts';
-import type { Trace } from '../../src/kube/trace.ts';
+import type { PinnedManifest } from '../../src/kube/manifests/imagePin.ts';
+import type { Trace } from '../../src/kube/objects/trace.ts';
+import type { Inventory, InventoryName } from '../../src/kube/plan/inventory.ts';
+import type { Change } from '../../src/kube/plan/plan.ts';
 
 /** What a release would change, object by object. */
 export type Changes = readonly Change<PinnedManifest>[];

@@ -1,13 +1,13 @@
 import type { Comparison } from '../../src/golden/comparison.ts';
 import type { Host } from '../../src/host/host.ts';
-import type { Address } from '../../src/kube/address.ts';
+import type { Address } from '../../src/kube/gate/address.ts';
 import {
   type DeploymentDocument,
   deploymentAttachment,
   deploymentDocument,
   deploymentSummary,
-} from '../../src/kube/deploymentReport.ts';
-import type { ReleaseOutcome } from '../../src/kube/release.ts';
+} from '../../src/kube/release/deploymentReport.ts';
+import type { ReleaseOutcome } from '../../src/kube/release/release.ts';
 import type { Plan } from './planned.ts';
 
 export type Outcome = ReleaseOutcome<Address | undefined>;

@@ -5,7 +5,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { parse, stringify } from 'yaml';
 import { explain } from '../../src/errors.ts';
 import type { ServiceConnection } from '../../src/host/host.ts';
-import type { KubeObject } from '../../src/kube/objects.ts';
+import type { KubeObject } from '../../src/kube/objects/objects.ts';
 import { type Run, soon } from '../support/deployment.ts';
 import { releases } from '../support/releases.ts';
 import { documentedRole } from '../support/rights.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import type { RegistryEndpoint } from '../../local/lib/endpoints.ts';
 import { DeliveryError } from '../../src/errors.ts';
-import { chooseImage, type ImagePolicy } from '../../src/kube/newest.ts';
+import { chooseImage, type ImagePolicy } from '../../src/kube/image/newest.ts';
 import { mapParallel } from '../../src/parallel.ts';
 import { services } from '../support/services.ts';
 import { pushWebImages, registryClient } from '../support/webImage.ts';

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lease } from 'kubernetes-types/coordination/v1.d.ts';
 import { bundleTask } from '../../build/bundle.ts';
 import { packagedTaskFolder } from '../../build/layout.ts';
-import { containersOf, podTemplate } from '../../src/kube/workload.ts';
+import { containersOf, podTemplate } from '../../src/kube/objects/workload.ts';
 import { type ApiAsked, withApiRelay } from '../support/apiRelay.ts';
 import { soon, usersGet, whileUsersAsk } from '../support/deployment.ts';
 import { withFolder } from '../support/folder.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { containersOf, podTemplate } from '../../src/kube/workload.ts';
+import { containersOf, podTemplate } from '../../src/kube/objects/workload.ts';
 import type { Run } from '../support/deployment.ts';
 import { withFolder } from '../support/folder.ts';
 import { releases, succeeded } from '../support/releases.ts';

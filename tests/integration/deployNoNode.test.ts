@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Pod } from 'kubernetes-types/core/v1.d.ts';
-import { unschedulable } from '../../src/kube/noNode.ts';
-import { watchUntil } from '../../src/kube/watchUntil.ts';
+import { watchUntil } from '../../src/kube/api/watchUntil.ts';
+import { unschedulable } from '../../src/kube/rollout/noNode.ts';
 import { type Run, soon } from '../support/deployment.ts';
 import { releases } from '../support/releases.ts';
 

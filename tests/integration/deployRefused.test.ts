@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { KubeObject } from '../../src/kube/objects.ts';
+import type { KubeObject } from '../../src/kube/objects/objects.ts';
 import { type Run, runDeploy, soon, type TestNamespace, testNamespace } from '../support/deployment.ts';
 import { withFolder } from '../support/folder.ts';
 import { services } from '../support/services.ts';

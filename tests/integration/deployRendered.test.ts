@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createContext } from '../../local/lib/context.ts';
-import type { KubeObject } from '../../src/kube/objects.ts';
+import type { KubeObject } from '../../src/kube/objects/objects.ts';
 import { type Run, runDeploy, soon, type TestNamespace, testNamespace } from '../support/deployment.ts';
 import { renderTools } from '../support/renderTools.ts';
 import { services } from '../support/services.ts';

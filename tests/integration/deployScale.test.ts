@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Pod } from 'kubernetes-types/core/v1.d.ts';
 import { stringify } from 'yaml';
-import { isReady } from '../../src/kube/podState.ts';
+import { isReady } from '../../src/kube/objects/podState.ts';
 import { soon } from '../support/deployment.ts';
 import { withFolder } from '../support/folder.ts';
 import { type PlayedNodes, playNodes } from '../support/kwok.ts';

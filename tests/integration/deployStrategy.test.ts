@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { KubeObject } from '../../src/kube/objects.ts';
-import { watchUntil } from '../../src/kube/watchUntil.ts';
+import { watchUntil } from '../../src/kube/api/watchUntil.ts';
+import type { KubeObject } from '../../src/kube/objects/objects.ts';
 import { type Run, soon, usersGet, whileUsersAsk } from '../support/deployment.ts';
 import { withFolder } from '../support/folder.ts';
 import { releases, succeeded } from '../support/releases.ts';

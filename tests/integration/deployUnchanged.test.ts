@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { parseAllDocuments } from 'yaml';
-import { isAutoscaled } from '../../src/kube/autoscaled.ts';
-import type { KubeObject } from '../../src/kube/objects.ts';
-import { isRecord, refOf } from '../../src/kube/objects.ts';
-import { isAsApplied } from '../../src/kube/ownedFields.ts';
-import { comparable, plan } from '../../src/kube/plan.ts';
+import { isAutoscaled } from '../../src/kube/objects/autoscaled.ts';
+import type { KubeObject } from '../../src/kube/objects/objects.ts';
+import { isRecord, refOf } from '../../src/kube/objects/objects.ts';
+import { isAsApplied } from '../../src/kube/plan/ownedFields.ts';
+import { comparable, plan } from '../../src/kube/plan/plan.ts';
 import { soon, type TestNamespace, testNamespace } from '../support/deployment.ts';
 import { recordingHost } from '../support/host.ts';
 import { services } from '../support/services.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { DeliveryError } from '../../src/errors.ts';
-import { hasShare } from '../../src/kube/httpRoute.ts';
+import { hasShare } from '../../src/kube/stages/httpRoute.ts';
 import { type Run, usersGet, whileUsersAsk } from '../support/deployment.ts';
 import { startGateway } from '../support/gatewayApi.ts';
 import { releases, succeeded } from '../support/releases.ts';

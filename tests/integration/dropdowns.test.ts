@@ -6,7 +6,7 @@ import { type DataSourceBinding, readTaskJson } from '../../build/contract/taskJ
 import { taskNames } from '../../build/layout.ts';
 import { type LocalArm, startArm } from '../../local/azure/arm.ts';
 import { audiences, type LocalIdentity, startIdentity } from '../../local/identity/index.ts';
-import { readKubeconfig } from '../../src/kube/kubeconfig.ts';
+import { readKubeconfig } from '../../src/kube/connection/kubeconfig.ts';
 import { publisher } from '../support/blobs.ts';
 import { type Endpoint, optionsOf } from '../support/dataSource.ts';
 import { services } from '../support/services.ts';

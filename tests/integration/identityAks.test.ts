@@ -8,7 +8,7 @@ import type { AksTarget } from '../../src/azure/aksTarget.ts';
 import { azureConnection } from '../../src/azure/connection.ts';
 import { createCredential } from '../../src/azure/credential.ts';
 import { createSend } from '../../src/azure/http.ts';
-import { createWire } from '../../src/kube/wire.ts';
+import { createWire } from '../../src/kube/api/wire.ts';
 import {
   assertIdsShown,
   azureServiceConnection,

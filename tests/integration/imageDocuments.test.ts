@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Spec, Validation } from '@cyclonedx/cyclonedx-library';
 import { PackageURL } from 'packageurl-js';
 import type { RegistryEndpoint } from '../../local/lib/endpoints.ts';
-import { chooseImage } from '../../src/kube/newest.ts';
+import { chooseImage } from '../../src/kube/image/newest.ts';
 import type { Descriptor } from '../../src/oci/types.ts';
 import { withFolder } from '../support/folder.ts';
 import type { Recorded } from '../support/host.ts';

@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RegistryEndpoint } from '../../local/lib/endpoints.ts';
 import { startServices } from '../../local/services/index.ts';
-import { chooseImage } from '../../src/kube/newest.ts';
+import { chooseImage } from '../../src/kube/image/newest.ts';
 import { mediaTypes } from '../../src/oci/types.ts';
 import { buildModelImage } from '../../tasks/BuildModelImage/run.ts';
 import { registryConnection } from '../support/deployment.ts';

@@ -3,7 +3,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RegistryEndpoint } from '../../local/lib/endpoints.ts';
-import { chooseImage } from '../../src/kube/newest.ts';
+import { chooseImage } from '../../src/kube/image/newest.ts';
 import { type Cosign, ensureCosign } from '../support/cosign.ts';
 import { withFolder } from '../support/folder.ts';
 import type { Recorded } from '../support/host.ts';

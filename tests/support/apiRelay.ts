@@ -4,8 +4,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { request as forward } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { stringify } from 'yaml';
-import type { ClusterAccess } from '../../src/kube/access.ts';
-import { readKubeconfig } from '../../src/kube/kubeconfig.ts';
+import type { ClusterAccess } from '../../src/kube/api/access.ts';
+import { readKubeconfig } from '../../src/kube/connection/kubeconfig.ts';
 
 /** A request to the API server, by method and by path with query. */
 export interface ApiAsked {

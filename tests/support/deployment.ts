@@ -5,11 +5,11 @@ import { Agent, request } from 'undici';
 import type { ClusterEndpoint, RegistryEndpoint } from '../../local/lib/endpoints.ts';
 import { DeliveryError } from '../../src/errors.ts';
 import type { ServiceConnection } from '../../src/host/host.ts';
-import type { ClusterAccess } from '../../src/kube/access.ts';
-import { createClient } from '../../src/kube/apiClient.ts';
-import type { KubeClient } from '../../src/kube/client.ts';
-import { readKubeconfig } from '../../src/kube/kubeconfig.ts';
-import { createTransport, type Transport } from '../../src/kube/transport.ts';
+import type { ClusterAccess } from '../../src/kube/api/access.ts';
+import { createClient } from '../../src/kube/api/apiClient.ts';
+import type { KubeClient } from '../../src/kube/api/client.ts';
+import { createTransport, type Transport } from '../../src/kube/api/transport.ts';
+import { readKubeconfig } from '../../src/kube/connection/kubeconfig.ts';
 import { deployToAks } from '../../tasks/DeployToAks/run.ts';
 import { type Recorded, recordingHost } from './host.ts';
 

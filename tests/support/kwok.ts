@@ -6,8 +6,8 @@ import type { LocalContext } from '../../local/lib/context.ts';
 import { startDaemon, stopDaemon } from '../../local/lib/daemon.ts';
 import type { ClusterEndpoint } from '../../local/lib/endpoints.ts';
 import { ensureGoBinary } from '../../local/toolchain/binary.ts';
-import type { KubeClient } from '../../src/kube/client.ts';
-import type { KubeObject } from '../../src/kube/objects.ts';
+import type { KubeClient } from '../../src/kube/api/client.ts';
+import type { KubeObject } from '../../src/kube/objects/objects.ts';
 import { soon } from './deployment.ts';
 
 /** kwok, built once for this user: it plays nodes and their pods against a real API server. */

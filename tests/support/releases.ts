@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import type { ClusterEndpoint, RegistryEndpoint } from '../../local/lib/endpoints.ts';
 import type { ServiceConnection } from '../../src/host/host.ts';
-import type { KubeObject } from '../../src/kube/objects.ts';
+import type { KubeObject } from '../../src/kube/objects/objects.ts';
 import {
   type Run,
   type RunSettings,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { parseAllDocuments } from 'yaml';
-import type { KubeObject } from '../../src/kube/objects.ts';
+import type { KubeObject } from '../../src/kube/objects/objects.ts';
 import { soon, type TestNamespace } from './deployment.ts';
 
 /** The Role of the user guide, so that what it promises is proved. */

@@ -1,6 +1,6 @@
-import { type Diagnosis, diagnose, type Evidence } from '../diagnosis.ts';
-import type { KubeObject } from '../objects.ts';
-import { deadlineProblem, terminalProblem, type View } from '../rollout.ts';
+import type { KubeObject } from '../objects/objects.ts';
+import { type Diagnosis, diagnose, type Evidence } from '../rollout/diagnosis.ts';
+import { deadlineProblem, terminalProblem, type View } from '../rollout/rollout.ts';
 import { type Frame, jsonOf, type Transcript } from './transcript.ts';
 
 function itemsOf(frame: Frame | undefined, kind: string, apiVersion: string): KubeObject[] {

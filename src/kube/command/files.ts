@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { KubeObject } from '../objects.ts';
+import type { KubeObject } from '../objects/objects.ts';
 import type { CommandRequest } from './run.ts';
 
 type Settings = Readonly<Record<string, string | number | boolean>>;

@@ -1,6 +1,6 @@
 import { DeliveryError } from '../../errors.ts';
-import type { Call } from '../explanation.ts';
-import { apiError, type Status } from '../statusError.ts';
+import type { Call } from '../api/explanation.ts';
+import { apiError, type Status } from '../api/statusError.ts';
 
 /** The status of the API server's answer, by the reason that kubectl puts into brackets. */
 const statusOf: Readonly<Record<string, number>> = {

@@ -1,8 +1,8 @@
 import { DeliveryError } from '../../errors.ts';
 import type { Log } from '../../host/host.ts';
-import type { PinnedManifest } from '../imagePin.ts';
-import { describe, type KubeObject, refOf } from '../objects.ts';
-import { type Change, changeOf, named, withAutoscaler } from '../plan.ts';
+import type { PinnedManifest } from '../manifests/imagePin.ts';
+import { describe, type KubeObject, refOf } from '../objects/objects.ts';
+import { type Change, changeOf, named, withAutoscaler } from '../plan/plan.ts';
 import { newMark, objectFiles, settingsFile } from './files.ts';
 import { kubectlError } from './kubectlError.ts';
 import type { RunCommand } from './run.ts';

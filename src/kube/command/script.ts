@@ -1,6 +1,6 @@
-import { fieldManager } from '../client.ts';
-import { finalImageAnswer } from '../podState.ts';
-import { hopeless } from '../rollout.ts';
+import { fieldManager } from '../api/client.ts';
+import { finalImageAnswer } from '../objects/podState.ts';
+import { hopeless } from '../rollout/rollout.ts';
 
 /**
  * What both scripts begin with. They print frames: a line with this run's mark, kubectl's answer, a line with the

@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
-import type { ManifestFile } from '../manifestFiles.ts';
+import type { ManifestFile } from '../manifests/manifestFiles.ts';
 import { valuesFile } from './helmValues.ts';
 import { renderBy, type ToolSettings } from './tool.ts';
 

@@ -1,6 +1,6 @@
 import { parse, stringify } from 'yaml';
 import { invalidInput } from '../../host/inputs.ts';
-import { isRecord } from '../objects.ts';
+import { isRecord } from '../objects/objects.ts';
 
 /** `a.b\.c` names the value `b.c` of `a`. */
 function stepsOf(name: string): string[] {

@@ -1,6 +1,6 @@
 import { DeliveryError } from '../../errors.ts';
-import type { Manifest } from '../manifests.ts';
-import { describe, refOf } from '../objects.ts';
+import type { Manifest } from '../manifests/manifests.ts';
+import { describe, refOf } from '../objects/objects.ts';
 
 function hookOf({ object }: Manifest): string | undefined {
   return object.metadata.annotations?.['helm.sh/hook'];

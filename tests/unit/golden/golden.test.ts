@@ -5,9 +5,9 @@ import fc from 'fast-check';
 import { DeliveryError } from '../../../src/errors.ts';
 import { goldenDigest } from '../../../src/golden/body.ts';
 import { differences, judge, parseGolden } from '../../../src/golden/golden.ts';
-import { differenceLines } from '../../../src/kube/difference.ts';
-import type { KubeObject } from '../../../src/kube/objects.ts';
-import { trialPod } from '../../../src/kube/trial.ts';
+import { trialPod } from '../../../src/kube/gate/trial.ts';
+import type { KubeObject } from '../../../src/kube/objects/objects.ts';
+import { differenceLines } from '../../../src/kube/plan/difference.ts';
 import { withFolder } from '../../support/folder.ts';
 
 function code(work: () => unknown): string {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createClient } from '../../../src/kube/apiClient.ts';
-import type { KubeClient } from '../../../src/kube/client.ts';
-import { createTransport } from '../../../src/kube/transport.ts';
-import { watchUntil } from '../../../src/kube/watchUntil.ts';
+import { createClient } from '../../../src/kube/api/apiClient.ts';
+import type { KubeClient } from '../../../src/kube/api/client.ts';
+import { createTransport } from '../../../src/kube/api/transport.ts';
+import { watchUntil } from '../../../src/kube/api/watchUntil.ts';
 
 const pods = { apiVersion: 'v1', kind: 'Pod', namespace: 'shop' };
 const pod = { metadata: { name: 'web', namespace: 'shop', uid: '1', resourceVersion: '7' } };

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { acceptance, canaryNameOf, hasShare, withoutShare, withShare } from '../../../src/kube/httpRoute.ts';
-import type { KubeObject } from '../../../src/kube/objects.ts';
+import type { KubeObject } from '../../../src/kube/objects/objects.ts';
+import {
+  acceptance,
+  canaryNameOf,
+  hasShare,
+  withoutShare,
+  withShare,
+} from '../../../src/kube/stages/httpRoute.ts';
 
 interface Backend {
   readonly name: string;

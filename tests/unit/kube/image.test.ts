@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { DeliveryError } from '../../../src/errors.ts';
 import { readInputs } from '../../../src/host/inputs.ts';
-import { toApplication } from '../../../src/kube/application.ts';
-import { generate } from '../../../src/kube/generate.ts';
-import { pinImage } from '../../../src/kube/imagePin.ts';
-import { parseManifests } from '../../../src/kube/manifests.ts';
-import { pinOthers, readOtherImages } from '../../../src/kube/otherImages.ts';
-import { comparable } from '../../../src/kube/plan.ts';
-import { pullSecret, pullSecretName, withPullSecret } from '../../../src/kube/pullSecret.ts';
-import { withTrace } from '../../../src/kube/trace.ts';
-import { podTemplate } from '../../../src/kube/workload.ts';
+import { pinOthers, readOtherImages } from '../../../src/kube/image/otherImages.ts';
+import { toApplication } from '../../../src/kube/manifests/application.ts';
+import { generate } from '../../../src/kube/manifests/generate.ts';
+import { pinImage } from '../../../src/kube/manifests/imagePin.ts';
+import { parseManifests } from '../../../src/kube/manifests/manifests.ts';
+import { pullSecret, pullSecretName, withPullSecret } from '../../../src/kube/manifests/pullSecret.ts';
+import { withTrace } from '../../../src/kube/objects/trace.ts';
+import { podTemplate } from '../../../src/kube/objects/workload.ts';
+import { comparable } from '../../../src/kube/plan/plan.ts';
 import { fields } from '../../../tasks/DeployToAks/fields.ts';
 import { recordingHost } from '../../support/host.ts';
 

@@ -3,9 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { DeliveryError } from '../../../src/errors.ts';
-import { connect } from '../../../src/kube/connect.ts';
-import { readKubeconfig } from '../../../src/kube/kubeconfig.ts';
-import { readServiceConnection } from '../../../src/kube/serviceConnection.ts';
+import { connect } from '../../../src/kube/connection/connect.ts';
+import { readKubeconfig } from '../../../src/kube/connection/kubeconfig.ts';
+import { readServiceConnection } from '../../../src/kube/connection/serviceConnection.ts';
 import { withFolder } from '../../support/folder.ts';
 import { recordingHost } from '../../support/host.ts';
 

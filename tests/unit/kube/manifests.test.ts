@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { stringify } from 'yaml';
 import { DeliveryError } from '../../../src/errors.ts';
-import { readManifestFiles } from '../../../src/kube/manifestFiles.ts';
-import { inApplyOrder, parseManifests, refuseDuplicates } from '../../../src/kube/manifests.ts';
+import { readManifestFiles } from '../../../src/kube/manifests/manifestFiles.ts';
+import { inApplyOrder, parseManifests, refuseDuplicates } from '../../../src/kube/manifests/manifests.ts';
 import { withFolder } from '../../support/folder.ts';
 
 function parse(text: string) {

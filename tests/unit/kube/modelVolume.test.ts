@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { generate } from '../../../src/kube/generate.ts';
-import { volumeProblem, withModelVolume } from '../../../src/kube/modelVolume.ts';
-import { podTemplate } from '../../../src/kube/workload.ts';
+import { generate } from '../../../src/kube/manifests/generate.ts';
+import { volumeProblem, withModelVolume } from '../../../src/kube/manifests/modelVolume.ts';
+import { podTemplate } from '../../../src/kube/objects/workload.ts';
 
 function nodes(...runtimes: string[]) {
   return runtimes.map((containerRuntimeVersion, index) => ({

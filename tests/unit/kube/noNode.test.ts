@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { Pod } from 'kubernetes-types/core/v1.d.ts';
-import { isRefusedForGood, scaleUpOf } from '../../../src/kube/noNode.ts';
-import type { KubeObject } from '../../../src/kube/objects.ts';
-import { largestOf, quantity } from '../../../src/kube/quantities.ts';
+import type { KubeObject } from '../../../src/kube/objects/objects.ts';
+import { largestOf, quantity } from '../../../src/kube/objects/quantities.ts';
+import { isRefusedForGood, scaleUpOf } from '../../../src/kube/rollout/noNode.ts';
 
 function pod(reasons: string, requests: Record<string, string> = {}): Pod {
   const message = `0/3 nodes are available: ${reasons}. no new claims to deallocate, preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.`;

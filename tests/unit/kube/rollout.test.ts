@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
 import type { ContainerState, Pod } from 'kubernetes-types/core/v1.d.ts';
-import type { KubeObject } from '../../../src/kube/objects.ts';
-import { restorable } from '../../../src/kube/plan.ts';
-import { podTrouble, waitingFor } from '../../../src/kube/podState.ts';
-import { deadlineProblem, progressLine, terminalProblem, type View } from '../../../src/kube/rollout.ts';
-import { newPods, selectorText, workloadState } from '../../../src/kube/workloadState.ts';
+import type { KubeObject } from '../../../src/kube/objects/objects.ts';
+import { podTrouble, waitingFor } from '../../../src/kube/objects/podState.ts';
+import { newPods, selectorText, workloadState } from '../../../src/kube/objects/workloadState.ts';
+import { restorable } from '../../../src/kube/plan/plan.ts';
+import {
+  deadlineProblem,
+  progressLine,
+  terminalProblem,
+  type View,
+} from '../../../src/kube/rollout/rollout.ts';
 
 function deployment(status: object, generation = 2): KubeObject {
   return {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { KubeObject } from '../../../src/kube/objects.ts';
-import { sharedCollections } from '../../../src/kube/rollouts.ts';
+import type { KubeObject } from '../../../src/kube/objects/objects.ts';
+import { sharedCollections } from '../../../src/kube/rollout/rollouts.ts';
 
 function workload(kind: string, name: string, namespace: string): KubeObject {
   const spec = { selector: { matchLabels: { app: name } } };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { unreachable } from '../../../src/kube/networkError.ts';
-import { apiError, type Status } from '../../../src/kube/statusError.ts';
+import { unreachable } from '../../../src/kube/api/networkError.ts';
+import { apiError, type Status } from '../../../src/kube/api/statusError.ts';
 
 const call = { verb: 'apply', what: "Deployment 'web' in namespace 'shop'" };
 

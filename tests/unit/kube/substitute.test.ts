@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { parseManifests } from '../../../src/kube/manifests.ts';
-import type { KubeObject } from '../../../src/kube/objects.ts';
-import { substitute } from '../../../src/kube/substitute.ts';
+import { parseManifests } from '../../../src/kube/manifests/manifests.ts';
+import { substitute } from '../../../src/kube/manifests/substitute.ts';
+import type { KubeObject } from '../../../src/kube/objects/objects.ts';
 
 const variables = [
   { name: 'Build.BuildId', value: '42', isSecret: false },

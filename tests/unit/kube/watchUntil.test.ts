@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { KubeClient, WatchEvent } from '../../../src/kube/client.ts';
-import { watchUntil } from '../../../src/kube/watchUntil.ts';
+import type { KubeClient, WatchEvent } from '../../../src/kube/api/client.ts';
+import { watchUntil } from '../../../src/kube/api/watchUntil.ts';
 
 /** An API server with nothing to tell. */
 const silent: Pick<KubeClient, 'list' | 'watch'> = {
