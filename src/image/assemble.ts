@@ -1,6 +1,6 @@
+import { annotations } from '../oci/annotations.ts';
 import { digestOf } from '../oci/documents.ts';
 import { type HistoryEntry, type ImageConfig, mediaTypes, type Platform, platformOf } from '../oci/types.ts';
-import { annotations } from './annotations.ts';
 import type { BuiltApplication } from './builder.ts';
 import { type ImageDocuments, imageDocuments } from './documents.ts';
 import type { Layer } from './layers/layer.ts';

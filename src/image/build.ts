@@ -1,7 +1,7 @@
+import { annotations } from '../oci/annotations.ts';
 import type { RegistryClient } from '../oci/client.ts';
 import type { StoredManifest } from '../oci/documents.ts';
 import { mapParallel } from '../parallel.ts';
-import { annotations } from './annotations.ts';
 import { type AssembledImage, assembleImage } from './assemble.ts';
 import type { ImageBuilder } from './builder.ts';
 import type { Layer } from './layers/layer.ts';

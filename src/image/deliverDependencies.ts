@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { DeliveryError } from '../errors.ts';
+import { annotations } from '../oci/annotations.ts';
 import type { RegistryClient } from '../oci/client.ts';
 import { digestOf } from '../oci/documents.ts';
-import { annotations } from './annotations.ts';
 import { type DependenciesOptions, dependenciesLayer } from './layers/dependencies.ts';
 import type { Layer, PythonPackage } from './layers/layer.ts';
 import { findPart, putPart } from './parts.ts';

@@ -1,7 +1,7 @@
+import { annotations } from '../oci/annotations.ts';
 import { digestOf } from '../oci/documents.ts';
 import type { BlobSource } from '../oci/session.ts';
 import { type Descriptor, type ImageConfig, type Manifest, mediaTypes } from '../oci/types.ts';
-import { annotations } from './annotations.ts';
 import type { Layer } from './layers/layer.ts';
 
 /** An image's two documents, ready to be pushed. */

@@ -1,7 +1,7 @@
+import { annotations } from '../oci/annotations.ts';
 import type { RegistryClient } from '../oci/client.ts';
 import type { Descriptor, Manifest, Platform } from '../oci/types.ts';
 import { mapParallel } from '../parallel.ts';
-import { annotations } from './annotations.ts';
 import { imageDocuments } from './documents.ts';
 import type { Layer, LayerKind } from './layers/layer.ts';
 

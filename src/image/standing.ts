@@ -1,7 +1,7 @@
+import { annotations } from '../oci/annotations.ts';
 import type { RegistryClient } from '../oci/client.ts';
 import type { StoredManifest } from '../oci/documents.ts';
 import type { Descriptor, Platform } from '../oci/types.ts';
-import { annotations } from './annotations.ts';
 import type { AssembledImage } from './assemble.ts';
 import type { PythonPackage } from './layers/layer.ts';
 import type { DeliveredModel } from './model/deliver.ts';

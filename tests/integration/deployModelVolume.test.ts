@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import type { Pod } from 'kubernetes-types/core/v1.d.ts';
 import type { RegistryEndpoint } from '../../local/lib/endpoints.ts';
-import { annotations } from '../../src/image/annotations.ts';
 import { deliverModel } from '../../src/image/model/deliver.ts';
+import { annotations } from '../../src/oci/annotations.ts';
 import { digestOf } from '../../src/oci/documents.ts';
 import {
   type Run,

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import type { RegistryEndpoint } from '../../local/lib/endpoints.ts';
-import { annotations } from '../../src/image/annotations.ts';
 import { planModelLayers } from '../../src/image/model/packing.ts';
+import { annotations } from '../../src/oci/annotations.ts';
 import { createRegistryClient, type RegistryClient } from '../../src/oci/client.ts';
 import { digestOf } from '../../src/oci/documents.ts';
 import { type Descriptor, mediaTypes } from '../../src/oci/types.ts';

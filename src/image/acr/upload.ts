@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import { DeliveryError } from '../../errors.ts';
 import { writeSignedBlob } from '../../model/azureBlob/signedBlob.ts';
-import type { Archive } from '../tar/archive.ts';
+import type { Archive } from '../../tar/archive.ts';
 
 function refused(cause: unknown): DeliveryError {
   return new DeliveryError({

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { basename, relative, sep } from 'node:path';
 import { DeliveryError } from '../../errors.ts';
+import { type Archive, createArchive, type TarMember } from '../../tar/archive.ts';
+import { contentMember } from '../../tar/members.ts';
 import { folderMembers } from '../layers/folder.ts';
 import { parseIgnoreRules, readIgnoreFile } from '../layers/ignore.ts';
-import { type Archive, createArchive, type TarMember } from '../tar/archive.ts';
-import { contentMember } from '../tar/members.ts';
 
 /** What is sent to the engine. */
 export interface BuildContext {

@@ -1,6 +1,6 @@
 import { mediaTypes } from '../../oci/types.ts';
-import { type Archive, createArchive } from '../tar/archive.ts';
-import { folderMember } from '../tar/members.ts';
+import { type Archive, createArchive } from '../../tar/archive.ts';
+import { folderMember } from '../../tar/members.ts';
 import { compressInto } from './compressed.ts';
 import { digestOfStream } from './digest.ts';
 import { folderMembers } from './folder.ts';

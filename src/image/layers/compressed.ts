@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import type { Archive } from '../tar/archive.ts';
+import type { Archive } from '../../tar/archive.ts';
 
 export interface CompressedLayer {
   readonly digest: string;

@@ -2,11 +2,11 @@ import { mkdtemp } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { sha256OfFile } from '../../files/hash.ts';
 import { mediaTypes } from '../../oci/types.ts';
+import { createArchive, type TarMember } from '../../tar/archive.ts';
+import { compareText, contentMember, folderMember, foldersOf } from '../../tar/members.ts';
 import { downloadWheels } from '../python/pip.ts';
 import type { PythonTarget } from '../python/target.ts';
 import { type InstalledWheel, openWheel } from '../python/wheel.ts';
-import { createArchive, type TarMember } from '../tar/archive.ts';
-import { compareText, contentMember, folderMember, foldersOf } from '../tar/members.ts';
 import { compressInto } from './compressed.ts';
 import type { Layer, PythonPackage } from './layer.ts';
 

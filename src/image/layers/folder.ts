@@ -2,8 +2,8 @@ import { closeSync, createReadStream, lstatSync, openSync, readFileSync, readSyn
 import { readdir, readlink } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { DeliveryError } from '../../errors.ts';
-import type { TarMember } from '../tar/archive.ts';
-import { compareText } from '../tar/members.ts';
+import type { TarMember } from '../../tar/archive.ts';
+import { compareText } from '../../tar/members.ts';
 import type { IgnoreRules } from './ignore.ts';
 
 export interface FolderOptions {

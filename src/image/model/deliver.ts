@@ -1,8 +1,8 @@
 import { setDigest } from '../../model/lock.ts';
+import { annotations } from '../../oci/annotations.ts';
 import { digestOf } from '../../oci/documents.ts';
 import { mediaTypes, type Platform } from '../../oci/types.ts';
 import { mapParallel } from '../../parallel.ts';
-import { annotations } from '../annotations.ts';
 import { compressInto } from '../layers/compressed.ts';
 import type { Layer } from '../layers/layer.ts';
 import { findPart, type Part, type PartName, putPart } from '../parts.ts';

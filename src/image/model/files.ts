@@ -4,9 +4,9 @@ import { DeliveryError } from '../../errors.ts';
 import { type ModelLock, setDigest } from '../../model/lock.ts';
 import { lockFileName } from '../../model/lockFile.ts';
 import type { ModelStore } from '../../model/store.ts';
+import { compareText } from '../../tar/members.ts';
 import { digestOfStream } from '../layers/digest.ts';
 import { readUnchanged } from '../layers/folder.ts';
-import { compareText } from '../tar/members.ts';
 import type { Model, ModelFile } from './model.ts';
 import { streamedFiles } from './streamed.ts';
 

@@ -1,5 +1,5 @@
-import { type Archive, createArchive } from '../tar/archive.ts';
-import { compareText, folderMember, foldersOf } from '../tar/members.ts';
+import { type Archive, createArchive } from '../../tar/archive.ts';
+import { compareText, folderMember, foldersOf } from '../../tar/members.ts';
 import type { ModelFile } from './model.ts';
 
 /** One layer of the model that is to be made. */

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { DeliveryError } from '../../errors.ts';
-import type { Archive } from '../tar/archive.ts';
+import type { Archive } from '../../tar/archive.ts';
 import type { ModelFile } from './model.ts';
 
 /** Reads an archive for sending and learns its digests on the way. */

@@ -1,6 +1,6 @@
 import { type Entry, openPromise, type ZipFile } from 'yauzl';
-import type { TarMember } from '../tar/archive.ts';
-import { contentMember } from '../tar/members.ts';
+import type { TarMember } from '../../tar/archive.ts';
+import { contentMember } from '../../tar/members.ts';
 
 /** A wheel's files as they are installed: paths relative to the folder on PYTHONPATH. */
 export interface InstalledWheel {

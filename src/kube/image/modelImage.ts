@@ -1,8 +1,8 @@
 import { DeliveryError } from '../../errors.ts';
 import type { Host } from '../../host/host.ts';
-import { annotations } from '../../image/annotations.ts';
 import { compressions, defaultDestination, modelKey } from '../../image/model/deliver.ts';
 import { partTag } from '../../image/parts.ts';
+import { annotations } from '../../oci/annotations.ts';
 import type { RegistryClient } from '../../oci/client.ts';
 import type { StoredManifest } from '../../oci/documents.ts';
 import { parseReference, registryUrlOf, wantedVersion } from '../../oci/reference.ts';

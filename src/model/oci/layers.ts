@@ -1,4 +1,4 @@
-import { annotations } from '../../image/annotations.ts';
+import { annotations } from '../../oci/annotations.ts';
 import type { Descriptor, Manifest } from '../../oci/types.ts';
 
 /** How a layer holds the model. */

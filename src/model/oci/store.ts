@@ -1,6 +1,6 @@
 import { DeliveryError } from '../../errors.ts';
-import { annotations } from '../../image/annotations.ts';
 import { type Access, createAccess } from '../../oci/access.ts';
+import { annotations } from '../../oci/annotations.ts';
 import { createRegistryClient, type RegistryClient } from '../../oci/client.ts';
 import { type Manifest, mediaTypes } from '../../oci/types.ts';
 import { childrenOf, compareNames } from '../names.ts';

@@ -1,4 +1,4 @@
-import { blockSize, paddingOf } from '../../image/tar/header.ts';
+import { blockSize, paddingOf } from '../../tar/header.ts';
 import type { BlobWindow } from './window.ts';
 
 /** A file within an uncompressed archive. */

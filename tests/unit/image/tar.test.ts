@@ -3,9 +3,9 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { extract } from 'tar-stream';
-import { createArchive, type TarMember } from '../../../src/image/tar/archive.ts';
-import { tarHeader } from '../../../src/image/tar/header.ts';
-import { contentMember, folderMember, foldersOf } from '../../../src/image/tar/members.ts';
+import { createArchive, type TarMember } from '../../../src/tar/archive.ts';
+import { tarHeader } from '../../../src/tar/header.ts';
+import { contentMember, folderMember, foldersOf } from '../../../src/tar/members.ts';
 
 interface Read {
   readonly name: string;

@@ -14,7 +14,7 @@ import {
 import { consoleScripts, scriptText } from '../../../src/image/python/wheel.ts';
 import { runLabels } from '../../../src/image/runLabels.ts';
 import { applySettings, mergeEnvironment } from '../../../src/image/settings.ts';
-import { contentMember } from '../../../src/image/tar/members.ts';
+import { contentMember } from '../../../src/tar/members.ts';
 
 const amd64 = { os: 'linux', architecture: 'amd64' };
 
