@@ -15,6 +15,7 @@ import type { MlflowLocation } from '../../src/model/mlflow/store.ts';
 import { type OciLocation, ociLocation } from '../../src/model/oci/location.ts';
 import type { ModelSource } from '../../src/model/open.ts';
 import { readS3Connection, type S3Connection } from '../../src/model/s3/connection.ts';
+import { awsEndpoint, isFor } from '../../src/model/s3/endpoint.ts';
 import type { S3Location } from '../../src/model/s3/location.ts';
 import { s3SignIn } from '../../src/model/s3/signIn.ts';
 import { modelServer } from '../../src/model/server.ts';
@@ -59,16 +60,24 @@ function s3Connection(host: Host, raw: Raw): S3Connection | undefined {
   return readS3Connection(host.connection(id));
 }
 
+/** FetchModel's `s3Endpoint` may name another address of Amazon's S3 than the connection does. */
+function isOtherOfAws(place: string, connection: S3Connection | undefined): boolean {
+  const isHttps = URL.canParse(place) && new URL(place).protocol === 'https:';
+  return connection !== undefined && isHttps && isFor(connection, place);
+}
+
 function s3(host: Host, raw: Raw, source: LockedSource): S3Location {
   const connection = s3Connection(host, raw);
   const { place, name: bucket } = split(source.url);
   const inAws = awsAddress.exec(place)?.[1];
   const endpoint = connection === undefined ? environmentEndpoint(host) : connection.endpoint;
-  const isMeant = inAws === undefined ? place === endpoint : connection?.endpoint === undefined;
+  const inOwn = place === endpoint || isOtherOfAws(place, connection);
+  const isMeant = inAws === undefined ? inOwn : connection?.endpoint === undefined;
   if (!isMeant) throw elsewhere('modelS3Connection', endpoint ?? "Amazon's own service", source);
   const { AWS_REGION, AWS_DEFAULT_REGION } = host.environment;
   // A service of one's own seldom has regions; its software then takes this name.
-  const region = inAws ?? connection?.region ?? (AWS_REGION || AWS_DEFAULT_REGION || 'us-east-1');
+  const named = inAws ?? (inOwn ? awsEndpoint(place)?.region : undefined);
+  const region = named ?? connection?.region ?? (AWS_REGION || AWS_DEFAULT_REGION || 'us-east-1');
   return {
     bucket,
     region,

@@ -7,12 +7,8 @@ import { type HuggingFaceLocation, publicHub } from '../../src/model/huggingFace
 import type { MlflowLocation } from '../../src/model/mlflow/store.ts';
 import { type OciLocation, ociLocation } from '../../src/model/oci/location.ts';
 import { readS3Connection } from '../../src/model/s3/connection.ts';
-import {
-  checkedBucket,
-  checkedRegion,
-  checkedS3Endpoint,
-  type S3Location,
-} from '../../src/model/s3/location.ts';
+import { awsEndpoint, chosenEndpoint } from '../../src/model/s3/endpoint.ts';
+import { checkedBucket, checkedRegion, type S3Location } from '../../src/model/s3/location.ts';
 import { s3SignIn } from '../../src/model/s3/signIn.ts';
 import { type ModelServer, modelServer } from '../../src/model/server.ts';
 import type { RegistryAccess } from '../../src/oci/connection.ts';
@@ -23,12 +19,13 @@ import type { Raw } from './fields.ts';
 export function s3(host: Host, raw: Raw): S3Location {
   const connection =
     raw.s3Connection === undefined ? undefined : readS3Connection(host.connection(raw.s3Connection));
-  const endpoint =
-    raw.s3Endpoint === undefined ? connection?.endpoint : checkedS3Endpoint(raw.s3Endpoint, 's3Endpoint');
+  const endpoint = chosenEndpoint(raw.s3Endpoint, connection);
   const { AWS_REGION, AWS_DEFAULT_REGION } = host.environment;
+  const aws = endpoint === undefined ? { region: undefined } : awsEndpoint(endpoint);
   // A service of one's own seldom has regions; its software then takes this name.
-  const usual = endpoint === undefined ? undefined : 'us-east-1';
-  const named = raw.region ?? connection?.region ?? (AWS_REGION || AWS_DEFAULT_REGION || usual);
+  const usual = aws === undefined ? 'us-east-1' : undefined;
+  const own = aws?.region ?? connection?.region;
+  const named = raw.region ?? own ?? (AWS_REGION || AWS_DEFAULT_REGION || usual);
   const region = checkedRegion(
     required(named, 'region', "unless the service connection or 's3Endpoint' says where"),
   );

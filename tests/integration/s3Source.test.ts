@@ -230,16 +230,16 @@ describe('a model in S3', function () {
       await withFaultProxy(s3.url, rule, async ({ url }) => {
         for (const algorithm of algorithms) {
           const inputs = {
-            ...{ source: 's3', s3Connection: 's3', bucket: location.bucket, s3Endpoint: url },
+            ...{ source: 's3', s3Connection: 's3', bucket: location.bucket },
             ...{ model: `m-${algorithm}`, targetFolder: join(folder, algorithm) },
           };
           damaged = true;
-          const { code, text } = await fetchFailure(inputs, undefined, [s3Connection(s3)]);
+          const { code, text } = await fetchFailure(inputs, undefined, [s3Connection({ ...s3, url })]);
           assert.equal(code, 'MODEL_CORRUPT');
           assert.match(text, new RegExp(`its ${algorithm.slice(0, 3)}-`));
           assert.deepEqual(await filesBelow(join(folder, algorithm)), []);
           damaged = false;
-          await fetchModel(inputs, undefined, [s3Connection(s3)]);
+          await fetchModel(inputs, undefined, [s3Connection({ ...s3, url })]);
           assert.ok(content.equals(await readFile(join(folder, algorithm, 'weights'))));
         }
       });

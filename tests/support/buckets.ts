@@ -23,9 +23,9 @@ export function s3Location({ url, region, ...credentials }: S3Endpoint, bucket: 
 }
 
 /** The service connection `s3` of the local S3 service. */
-export function s3Connection({ accessKeyId, secretAccessKey, region }: S3Endpoint): ServiceConnection {
+export function s3Connection({ url, accessKeyId, secretAccessKey, region }: S3Endpoint): ServiceConnection {
   const parameters = { username: accessKeyId, password: secretAccessKey, region };
-  return { id: 's3', url: '', scheme: 'UsernamePassword', parameters, data: {} };
+  return { id: 's3', url, scheme: 'UsernamePassword', parameters, data: {} };
 }
 
 /** A new bucket. */

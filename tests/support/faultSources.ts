@@ -63,7 +63,7 @@ export async function s3Source(): Promise<FaultySource> {
       ...{ source: 's3', s3Connection: 's3', bucket: location.bucket },
       ...{ model, targetFolder, s3Endpoint },
     }),
-    connections: () => [s3Connection(s3)],
+    connections: ({ s3Endpoint: url = s3.url }) => [s3Connection({ ...s3, url })],
     put: (model, file, content) => put(`${model}/1/${file}`, content),
     remove: (model, file) => remove(`${model}/1/${file}`),
     archived: { status: 403, headers: { 'content-type': 'application/xml' }, body: refusal },

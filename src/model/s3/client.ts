@@ -3,6 +3,7 @@ import https from 'node:https';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { installedNetwork } from '../../http/network/network.ts';
 import { userAgent } from '../../http/ownRequest.ts';
+import { awsEndpoint, insecureEndpoint, isUnsafeForTokens } from './endpoint.ts';
 import type { S3Location } from './location.ts';
 
 /** Idle and connection limits in milliseconds; who reads watches for silence itself. */
@@ -36,6 +37,31 @@ export function namingProduct<Input extends { readonly request: unknown }, Outpu
   };
 }
 
+function isOthers(endpoint: string | undefined): boolean {
+  return endpoint !== undefined && awsEndpoint(endpoint) === undefined;
+}
+
+/** What a signed request of the SDK has. */
+interface Signed {
+  readonly protocol: string;
+  readonly hostname: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Refuses to send a session's token unencrypted, whoever gave it: the environment's sessions are known only here. */
+function keepingTokens<Input extends { readonly request: unknown }, Output>(
+  next: (input: Input) => Output,
+): (input: Input) => Output {
+  return (input) => {
+    const { protocol, hostname, headers } = input.request as Signed;
+    const address = `${protocol}//${hostname}`;
+    if (headers['x-amz-security-token'] !== undefined && isUnsafeForTokens(address)) {
+      throw insecureEndpoint("The session's token", address);
+    }
+    return next(input);
+  };
+}
+
 /** A client of the SDK; `attempts` 1 leaves repeating to the caller. */
 export function s3Client(
   location: S3Location,
@@ -49,7 +75,7 @@ export function s3Client(
     ...(requestHandler !== undefined && { requestHandler }),
     region,
     // Services other than AWS's rarely have a name for each bucket.
-    forcePathStyle: addressing === 'path' || (addressing === 'auto' && endpoint !== undefined),
+    forcePathStyle: addressing === 'path' || (addressing === 'auto' && isOthers(endpoint)),
     // The model's own digest is checked; many services know no checksums.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
@@ -58,5 +84,6 @@ export function s3Client(
     ...(credentials !== undefined && { credentials }),
   });
   client.middlewareStack.add(namingProduct, afterOwnName);
+  client.middlewareStack.add(keepingTokens, { step: 'finalizeRequest', priority: 'low' });
   return client;
 }

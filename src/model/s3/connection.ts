@@ -1,5 +1,6 @@
 import { DeliveryError } from '../../errors.ts';
 import type { ServiceConnection } from '../../host/host.ts';
+import { awsEndpoint, insecureEndpoint, isUnsafeForTokens } from './endpoint.ts';
 import { checkedRegion, checkedS3Endpoint, type S3Credentials } from './location.ts';
 
 /** A role to assume, and how. https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html */
@@ -43,11 +44,6 @@ function invalid(id: string, problem: string, remedy: string): DeliveryError {
     message: `Service connection '${id}' ${problem}.`,
     remedy: `${remedy} Its type is 'S3 storage (Model Delivery)'.`,
   });
-}
-
-/** AWS's own addresses need not be given: the SDK knows those of every region. */
-function isAws(url: string): boolean {
-  return /(^|\.)(amazonaws\.com(\.cn)?|aws\.amazon\.com)$/.test(new URL(url).hostname);
 }
 
 /** Seconds, as AWS admits them. */
@@ -119,14 +115,29 @@ function signInOf(id: string, field: Fields, storage: string | undefined): S3Sig
   return { kind: 'role', credentials, role, ...(externalId !== undefined && { externalId }) };
 }
 
-/** Reads a service connection. Throws S3_CONNECTION_INVALID, or INPUT_INVALID for an address or a region. */
+/** Whether requests carry a session's token. */
+function hasToken(signIn: S3SignIn): boolean {
+  return signIn.kind !== 'keys' || signIn.credentials.sessionToken !== undefined;
+}
+
+/**
+ * Reads a service connection. Throws S3_CONNECTION_INVALID, S3_ENDPOINT_INSECURE, or INPUT_INVALID for an address or a
+ * region.
+ */
 export function readS3Connection(connection: ServiceConnection): S3Connection {
   const { id, url, parameters, data } = connection;
   const field: Fields = (name) => (parameters[name] || data[name])?.trim() || undefined;
-  const region = field('region');
-  const endpoint = url === '' || isAws(url) ? undefined : checkedS3Endpoint(url, 's3Connection');
+  const entered = url === '' ? undefined : checkedS3Endpoint(url, 's3Connection');
+  const aws = entered === undefined ? undefined : awsEndpoint(entered);
+  const endpoint = aws?.usual === true ? undefined : entered;
+  // Amazon's token service is not where its storage is.
+  const signIn = signInOf(id, field, aws === undefined ? endpoint : undefined);
+  if (hasToken(signIn) && endpoint !== undefined && isUnsafeForTokens(endpoint)) {
+    throw insecureEndpoint(`The session of service connection '${id}'`, endpoint);
+  }
+  const region = field('region') ?? aws?.region;
   return {
-    signIn: signInOf(id, field, endpoint),
+    signIn,
     ...(region !== undefined && { region: checkedRegion(region) }),
     ...(endpoint !== undefined && { endpoint }),
   };

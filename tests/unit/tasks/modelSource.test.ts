@@ -41,6 +41,12 @@ describe('the source of a model that was only resolved', () => {
     assert.equal(s3.location.region, 'eu-central-1');
     assert.equal(s3.location.endpoint, undefined);
     assert.equal(s3.location.credentials?.accessKeyId, 'reader');
+    const fips = opened(
+      { type: 's3', url: 'https://s3-fips.us-east-1.amazonaws.com/models' },
+      { modelS3Connection: 'aws' },
+    );
+    assert.ok(fips?.type === 's3' && fips.location.endpoint === 'https://s3-fips.us-east-1.amazonaws.com');
+    assert.equal(fips.location.region, 'us-east-1');
     const own = opened(
       { type: 's3', url: 'https://minio.example.com:9000/models' },
       { modelS3Connection: 'minio' },
@@ -76,6 +82,7 @@ describe('the source of a model that was only resolved', () => {
   it('gets no credential that is for another place, whatever the lock says', () => {
     const cases: readonly (readonly [LockedSource, Readonly<Record<string, string>>])[] = [
       [{ type: 's3', url: 'https://evil.example.org/models' }, { modelS3Connection: 'aws' }],
+      [{ type: 's3', url: 'http://s3-fips.us-east-1.amazonaws.com/models' }, { modelS3Connection: 'aws' }],
       [{ type: 's3', url: 'https://s3.eu-central-1.amazonaws.com/models' }, { modelS3Connection: 'minio' }],
       [{ type: 's3', url: 'https://evil.example.org/models' }, { modelAuthentication: 'environment' }],
       [{ type: 'http', url: 'https://evil.example.org/m.bin' }, { modelHttpConnection: 'web' }],
