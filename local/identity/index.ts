@@ -9,7 +9,7 @@ import type { RunningServer } from './server.ts';
 
 /** Audiences of the services that tokens are for; none ends in a slash. */
 export const audiences = {
-  resourceManager: 'https://management.core.windows.net',
+  resourceManager: 'https://management.directory.test',
   storage: 'https://storage.azure.com',
   registry: 'https://containerregistry.azure.net',
   aks: '6dae42f8-4368-4678-94ff-3960e28e3630',

@@ -1,6 +1,3 @@
-import type { ServiceConnection } from '../host/host.ts';
-import { invalidConnection } from './invalidConnection.ts';
-
 /** Where one Azure cloud signs in, is managed, and keeps its services; URLs without trailing slash. */
 export interface AzureCloud {
   /** As service connections name it, for example `AzureCloud`. */
@@ -29,7 +26,7 @@ const everywhere = {
   aksAudience: '6dae42f8-4368-4678-94ff-3960e28e3630',
 } as const;
 
-const publicCloud: AzureCloud = {
+export const publicCloud: AzureCloud = {
   name: 'AzureCloud',
   authorityHost: 'https://login.microsoftonline.com',
   authorityIsKnown: true,
@@ -41,7 +38,7 @@ const publicCloud: AzureCloud = {
 };
 
 /** The clouds that Microsoft and 21Vianet run. https://learn.microsoft.com/azure/azure-government/compare-azure-government-global-azure */
-const clouds: readonly AzureCloud[] = [
+export const listedClouds: readonly AzureCloud[] = [
   publicCloud,
   {
     name: 'AzureUSGovernment',
@@ -65,99 +62,26 @@ const clouds: readonly AzureCloud[] = [
   },
 ];
 
-/** Older names of the same sign-in services, which connections still carry. */
-const authorityAliases: ReadonlySet<string> = new Set([
-  'https://login.windows.net',
-  'https://login.microsoft.com',
-  'https://sts.windows.net',
-  'https://login.partner.microsoftonline.cn',
-]);
+/** Older names of the clouds' sign-in services, which connections still carry. */
+const authorityAliases: Readonly<Record<string, readonly string[]>> = {
+  AzureCloud: ['https://login.windows.net', 'https://login.microsoft.com', 'https://sts.windows.net'],
+  AzureUSGovernment: ['https://login-us.microsoftonline.com'],
+  AzureChinaCloud: ['https://login.partner.microsoftonline.cn'],
+};
 
-function trimmed(url: string): string {
-  return url.trim().replace(/\/+$/, '');
+/** Whether a URL is the sign-in service of a listed cloud, by any of its names. */
+export function isAuthorityOf({ name, authorityHost }: AzureCloud, url: string): boolean {
+  const { origin } = new URL(url);
+  return origin === authorityHost || authorityAliases[name]?.includes(origin) === true;
 }
 
-/** The first of the connection's data fields that holds a URL. */
-function urlOf(connection: ServiceConnection, ...fields: readonly string[]): string | undefined {
-  return fields.map((field) => trimmed(connection.data[field] ?? '')).find((value) => URL.canParse(value));
+/** Whether a URL is the resource manager of a listed cloud, or that of one of its regions. */
+export function isManagerOf({ resourceManagerUrl }: AzureCloud, url: string): boolean {
+  const [own, { protocol, host }] = [new URL(resourceManagerUrl), new URL(url)];
+  return protocol === 'https:' && (host === own.host || host.endsWith(`.${own.host}`));
 }
 
-function isKnownAuthority(origin: string): boolean {
-  return authorityAliases.has(origin) || clouds.some(({ authorityHost }) => authorityHost === origin);
-}
-
-/** Azure Stack's services are named below the domain of its resource manager: `management.<region>.<domain>`. */
-function stackSuffix(resourceManagerUrl: string): string {
-  return new URL(resourceManagerUrl).hostname.replace(/^(admin)?management\./, '');
-}
-
-/** An AzureRM connection's own URL is its resource manager's; a registry connection's is the registry's. */
-function ownResourceManager(connection: ServiceConnection): string | undefined {
-  const isRegistry = connection.data['registrytype'] !== undefined;
-  return isRegistry || !URL.canParse(connection.url) ? undefined : trimmed(connection.url);
-}
-
-/** Tokens travel there: never unencrypted. */
-function secure(connection: ServiceConnection, url: string): string {
-  if (url.toLowerCase().startsWith('https://')) return url;
-  throw invalidConnection(
-    connection.id,
-    `names a resource manager that is not https (${url})`,
-    'Correct its server URL in the project settings.',
-  );
-}
-
-/** The fields of a connection that say where its cloud signs in, and for which audience. */
-const authorityFields = ['activedirectoryauthority', 'environmentauthorityurl'] as const;
-const audienceField = 'activedirectoryserviceendpointresourceid';
-
-/**
- * A cloud that the table does not have. What the public cloud's table says of sign-in must not be taken for it: a
- * token for the public resource manager would go to somebody else's.
- */
-function unlisted(name: string, connection: ServiceConnection): AzureCloud {
-  const missing = [
-    ...(urlOf(connection, ...authorityFields) === undefined
-      ? ['a sign-in service (environmentAuthorityUrl)']
-      : []),
-    ...(urlOf(connection, audienceField) === undefined
-      ? ['an audience of its resource manager (activeDirectoryServiceEndpointResourceId)']
-      : []),
-  ];
-  if (missing.length === 0) return { ...publicCloud, name };
-  throw invalidConnection(
-    connection.id,
-    `is for the environment '${name}' and does not name ${missing.join(' and ')}`,
-    "Open it in the project settings and choose Verify, which reads both from the environment's resource manager (/metadata/endpoints), then save it. No token was asked for.",
-  );
-}
-
-/** A registry connection does not always say its cloud, but its login server lies in one. */
-function registryCloud(connection: ServiceConnection): string | undefined {
-  if (connection.data['registrytype'] === undefined) return undefined;
-  const server = (connection.parameters['loginserver'] ?? connection.url).replace(/\/+$/, '').toLowerCase();
-  return clouds.find(({ registrySuffix }) => server.endsWith(`.${registrySuffix}`))?.name;
-}
-
-/**
- * The cloud of a service connection: what the connection says itself, then the table by its `environment`.
- * An Azure Stack connection brings its own URLs. Throws SERVICE_CONNECTION_INVALID where it does not.
- */
-export function cloudOf(connection: ServiceConnection): AzureCloud {
-  const wanted = connection.data['environment'] ?? registryCloud(connection) ?? publicCloud.name;
-  const listed = clouds.find(({ name }) => name.toLowerCase() === wanted.toLowerCase());
-  const base = listed ?? unlisted(wanted, connection);
-  const resourceManagerUrl = secure(connection, ownResourceManager(connection) ?? base.resourceManagerUrl);
-  const authority = urlOf(connection, ...authorityFields);
-  const authorityHost = authority === undefined ? base.authorityHost : new URL(authority).origin;
-  const suffix = listed === undefined ? stackSuffix(resourceManagerUrl) : base.storageSuffix;
-  return {
-    ...base,
-    authorityHost,
-    authorityIsKnown: isKnownAuthority(authorityHost),
-    resourceManagerUrl,
-    resourceManagerAudience: urlOf(connection, audienceField) ?? base.resourceManagerAudience,
-    storageSuffix: connection.data['storageendpointsuffix'] ?? suffix,
-    registrySuffix: listed === undefined ? suffix : base.registrySuffix,
-  };
+/** Whether tokens for this audience open the resource manager of a listed cloud. */
+export function isAudienceOf(cloud: AzureCloud, audience: string): boolean {
+  return [cloud.resourceManagerAudience, cloud.resourceManagerUrl].includes(audience);
 }

@@ -1,7 +1,8 @@
 import { DeliveryError } from '../errors.ts';
 import type { ServiceConnection } from '../host/host.ts';
 import { applicationPem } from './applicationPem.ts';
-import { type AzureCloud, cloudOf } from './clouds.ts';
+import type { AzureCloud } from './clouds.ts';
+import { cloudOf } from './connectionCloud.ts';
 import { invalidConnection } from './invalidConnection.ts';
 
 interface Common {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { storageIdentity } from '../../src/azure/storage.ts';
+import { checkedForToken, storageIdentity } from '../../src/azure/storage.ts';
 import { DeliveryError } from '../../src/errors.ts';
 import type { Host } from '../../src/host/host.ts';
 import { readInputs, required } from '../../src/host/inputs.ts';
@@ -83,16 +83,8 @@ function byIdentity(host: Host, raw: Raw, container: string): AzureBlobLocation 
     "with authentication 'azureResourceManager'",
   );
   const { identity, suffix } = storageIdentity(host.connection(id), host);
-  const url = endpoint(raw, suffix);
-  if (new URL(url).protocol === 'https:') {
-    return { endpoint: url, container, credential: { kind: 'identity', identity } };
-  }
-  throw new DeliveryError({
-    code: 'INPUT_INVALID',
-    side: 'input',
-    message: "Input 'blobEndpoint' is not https, and a token is never sent unencrypted.",
-    remedy: 'Write the endpoint with https.',
-  });
+  const url = checkedForToken(endpoint(raw, suffix), suffix);
+  return { endpoint: url, container, credential: { kind: 'identity', identity } };
 }
 
 function azureBlob(host: Host, raw: Raw): AzureBlobLocation {

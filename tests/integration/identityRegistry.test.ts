@@ -27,7 +27,6 @@ import {
   failureText,
   jobHost,
   networkOf,
-  stackServiceConnection,
 } from '../support/identity.ts';
 import { withOwnServices } from '../support/ownServices.ts';
 import { services } from '../support/services.ts';
@@ -189,7 +188,7 @@ describe('signing in to an Azure container registry', function () {
         await mkdir(join(work, 'app'), { recursive: true });
         await writeFile(join(work, 'app', 'app.py'), 'print("scoring")\n');
         const { host } = new URL(acr.url);
-        const connection = stackServiceConnection(local, 'workloadIdentity', acr.url);
+        const connection = azureServiceConnection(local, 'workloadIdentity', { url: acr.url });
         const inputs = {
           ...{ engine: 'registry', azureSubscription: connection.id, registry: host, repository: 'team/app' },
           ...{ tags: '1', appFolder: 'app', baseImage: `${host}/team/app:base`, command: 'python3 app.py' },

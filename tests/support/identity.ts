@@ -36,7 +36,10 @@ function parametersOf(local: LocalIdentity, scheme: Scheme): Record<string, stri
   }
 }
 
-/** An AzureRM service connection to the local sign-in service. */
+/**
+ * An AzureRM service connection to the local sign-in service: an Azure Stack's, whose registries are those of the
+ * host at `url`, its resource manager.
+ */
 export function azureServiceConnection(
   local: LocalIdentity,
   scheme: Scheme,
@@ -44,28 +47,17 @@ export function azureServiceConnection(
 ): ServiceConnection {
   return {
     id: local.connectionId,
-    url: changed.url ?? 'https://management.azure.com/',
+    url: changed.url ?? 'https://management.local.test/',
     scheme: schemes[scheme],
     parameters: { ...parametersOf(local, scheme), ...changed.parameters },
     data: {
-      environment: 'AzureCloud',
+      environment: 'AzureStack',
       activedirectoryauthority: `${local.entra.url}/`,
+      activedirectoryserviceendpointresourceid: audiences.resourceManager,
       subscriptionid: '00000000-0000-4000-8000-0000000000aa',
       ...changed.data,
     },
   };
-}
-
-/**
- * The same in an Azure Stack whose resource manager is at `url`: its registries are those of that host, which the
- * local one is.
- */
-export function stackServiceConnection(local: LocalIdentity, scheme: Scheme, url: string): ServiceConnection {
-  const data = {
-    environment: 'AzureStack',
-    activedirectoryserviceendpointresourceid: audiences.resourceManager,
-  };
-  return azureServiceConnection(local, scheme, { url, data });
 }
 
 /** Clients in this process trust the local authority by this. */

@@ -15,7 +15,7 @@ import type { ServiceConnection } from '../../src/host/host.ts';
 import type { RegistryTasks } from '../../src/image/acr/tasks.ts';
 import { createRegistryClient, type RegistryClient } from '../../src/oci/client.ts';
 import type { Recorded } from './host.ts';
-import { jobHost, networkOf, stackServiceConnection } from './identity.ts';
+import { azureServiceConnection, jobHost, networkOf } from './identity.ts';
 import { services } from './services.ts';
 
 /** An Azure container registry with its Tasks, and a pipeline that is signed in to it. */
@@ -64,7 +64,7 @@ export async function startTasksBench(byRepository = false): Promise<TasksBench>
     },
   };
   arm.registries = [registered(settings, byRepository)];
-  const connection = stackServiceConnection(local, 'workloadIdentity', arm.url);
+  const connection = azureServiceConnection(local, 'workloadIdentity', { url: arm.url });
   const dispatcher = new Agent({ connect: { ca: local.authority.certificate } });
   const network = networkOf(local);
   const { host, said } = jobHost(local);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cloudOf } from '../../../src/azure/clouds.ts';
+import { cloudOf } from '../../../src/azure/connectionCloud.ts';
 import { chosenRegistry, openRegistry } from '../../../src/azure/registry.ts';
 import { DeliveryError } from '../../../src/errors.ts';
 import type { ServiceConnection } from '../../../src/host/host.ts';
@@ -92,11 +92,56 @@ describe('the cloud of a service connection', () => {
     });
   }
 
-  it('signs in by the authority that the connection names, in a listed cloud too', () => {
-    const own = { environment: 'AzureCloud', activedirectoryauthority: 'https://sts.contoso.com/' };
-    const cloud = cloudOf(connection('https://management.azure.com/', own));
-    assert.equal(cloud.authorityHost, 'https://sts.contoso.com');
-    assert.equal(cloud.authorityIsKnown, false);
+  it('is as it is listed, by whichever of its names, and nothing else', () => {
+    const known = { environment: 'AzureCloud', activedirectoryauthority: 'https://login.windows.net/' };
+    const cloud = cloudOf(connection('https://westeurope.management.azure.com/', known));
+    assert.deepEqual(
+      [cloud.authorityHost, cloud.authorityIsKnown, cloud.resourceManagerUrl],
+      ['https://login.windows.net', true, 'https://westeurope.management.azure.com'],
+    );
+    const manager = 'https://management.azure.com/';
+    const mixed: readonly (readonly [string, Record<string, string>, RegExp])[] = [
+      [
+        'https://management.example.org/',
+        { environment: 'AzureCloud' },
+        /resource manager https:\/\/management.ex/,
+      ],
+      ['https://management.example.org/', {}, /resource manager/],
+      ['https://management.azure.com.example.org/', {}, /resource manager/],
+      [manager, { environment: 'AzureUSGovernment' }, /resource manager/],
+      [manager, { activedirectoryauthority: 'https://login.microsoftonline.us/' }, /sign-in service/],
+      [manager, { environmentauthorityurl: 'https://sts.contoso.com/' }, /sign-in service/],
+      [manager, { activedirectoryserviceendpointresourceid: 'https://graph.microsoft.com/' }, /audience/],
+      [manager, { storageendpointsuffix: 'core.chinacloudapi.cn' }, /storage below/],
+    ];
+    for (const [url, data, named] of mixed) {
+      assert.throws(
+        () => cloudOf(connection(url, data)),
+        (error) =>
+          error instanceof DeliveryError &&
+          error.code === 'SERVICE_CONNECTION_INVALID' &&
+          named.test(error.message),
+        `${url} ${JSON.stringify(data)}`,
+      );
+    }
+  });
+
+  it('is told by its resource manager where the connection has no environment', () => {
+    const made = cloudOf(connection('https://management.usgovcloudapi.net/', {}));
+    assert.equal(made.name, 'AzureUSGovernment');
+  });
+
+  it("does not send a listed cloud's tokens to a resource manager of one's own", () => {
+    const stack = {
+      environment: 'AzureStack',
+      environmentauthorityurl: 'https://login.microsoftonline.com/',
+      activedirectoryserviceendpointresourceid: 'https://management.core.windows.net/',
+    };
+    assert.throws(
+      () => cloudOf(connection('https://management.example.org/', stack)),
+      /resource manager of AzureCloud/,
+    );
+    assert.throws(() => cloudOf(connection('', stack)), /does not name a resource manager/);
   });
 
   it("is never taken for the public one where the connection's environment is another", () => {

@@ -5,7 +5,16 @@ import { readInputs } from '../../../src/host/inputs.ts';
 import { createLock } from '../../../src/model/lock.ts';
 import { fields } from '../../../tasks/BuildModelImage/fields.ts';
 import { readModel } from '../../../tasks/BuildModelImage/modelInput.ts';
+import { readFetchInputs } from '../../../tasks/FetchModel/inputs.ts';
 import { recordingHost } from '../../support/host.ts';
+
+const connection = {
+  id: 'azure',
+  url: 'https://management.azure.com/',
+  scheme: 'WorkloadIdentityFederation',
+  parameters: { tenantid: 'tenant', serviceprincipalid: 'app' },
+  data: {},
+};
 
 describe("an identity's token for storage", () => {
   it('is for the accounts of its cloud, by https', () => {
@@ -15,16 +24,40 @@ describe("an identity's token for storage", () => {
     assert.equal(isStorageAccount('https://models.blob.core.windows.net.example.org', suffix), false);
     assert.equal(isStorageAccount('https://example.org/models.blob.core.windows.net', suffix), false);
     assert.equal(isStorageAccount('https://models.blob.core.chinacloudapi.cn', suffix), false);
+    assert.equal(isStorageAccount('https://models.z01.blob.storage.azure.net', suffix), true);
+    assert.equal(isStorageAccount('https://models.privatelink.blob.core.windows.net', suffix), true);
+    assert.equal(
+      isStorageAccount('https://models.z01.blob.storage.azure.net', 'core.chinacloudapi.cn'),
+      false,
+    );
+  });
+
+  it('is for the endpoint of an input only there, or on this machine', () => {
+    const read = (blobEndpoint: string) => {
+      const inputs = { ...{ azureSubscription: 'azure', container: 'models', model: 'm' }, blobEndpoint };
+      const { host } = recordingHost({ workingFolder: '/work', inputs, connections: [connection] });
+      const { location } = readFetchInputs(host).source;
+      return 'endpoint' in location ? location.endpoint : undefined;
+    };
+    for (const own of [
+      'https://models.blob.core.windows.net',
+      'https://models-secondary.blob.core.windows.net',
+      'https://127.0.0.1:10000/devstoreaccount1',
+    ]) {
+      assert.equal(read(own), own);
+    }
+    for (const other of [
+      'https://models.example.org',
+      'https://blobs.contoso.com',
+      'https://models.blob.core.chinacloudapi.cn',
+      'http://models.blob.core.windows.net',
+      'http://127.0.0.1:10000/devstoreaccount1',
+    ]) {
+      assert.throws(() => read(other), { code: 'STORAGE_OUTSIDE_CLOUD' }, other);
+    }
   });
 
   it('is never sent where a lock file alone says to', () => {
-    const connection = {
-      id: 'azure',
-      url: 'https://management.azure.com/',
-      scheme: 'WorkloadIdentityFederation',
-      parameters: { tenantid: 'tenant', serviceprincipalid: 'app' },
-      data: {},
-    };
     const inputs = {
       modelLock: 'model.lock.json',
       modelAuthentication: 'azureResourceManager',
