@@ -22,19 +22,35 @@ export interface ArmRequest {
   readonly body?: unknown;
 }
 
+function recordOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+/** https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-policy-requestdisallowedbypolicy */
+function policyNameIn(additional: unknown): string | undefined {
+  const all = Array.isArray(additional) ? additional : [];
+  const violation = all.map(recordOf).find(({ type }) => type === 'PolicyViolation');
+  const { policyAssignmentDisplayName, policyAssignmentName } = recordOf(violation?.['info']);
+  return [policyAssignmentDisplayName, policyAssignmentName].find(
+    (name) => typeof name === 'string' && name !== '',
+  ) as string | undefined;
+}
+
 /** A refusal of the resource manager: its code and sentence, with the id that its support asks for. */
 export class ArmRefusal extends Error {
   readonly status: number;
   readonly code: string;
+  /** Of the policy that refused, as people named it. */
+  readonly policyName: string | undefined;
 
   constructor(answer: AzureAnswer) {
-    const error = fieldsOf(answer)['error'];
-    const fields = typeof error === 'object' && error !== null ? (error as Record<string, unknown>) : {};
+    const fields = recordOf(fieldsOf(answer)['error']);
     const message =
       typeof fields['message'] === 'string' ? fields['message'] : 'the resource manager gave no reason';
     super(`${message} (HTTP ${answer.status}, ${answer.correlation})`);
     this.status = answer.status;
     this.code = typeof fields['code'] === 'string' ? fields['code'] : '';
+    this.policyName = policyNameIn(fields['additionalInfo']);
   }
 }
 

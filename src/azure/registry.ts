@@ -107,7 +107,7 @@ export function openRegistry(connection: ServiceConnection, host: Host): Registr
     host.secret(password);
     // As an Authorization header, a configuration file and a pull secret carry it.
     host.secret(Buffer.from(`${username}:${password}`).toString('base64'));
-    return access;
+    return { ...access, secret: (value) => host.secret(value) };
   }
   const registryUrl = loginServerUrl(connection.parameters['loginserver'] ?? connection.url, connection);
   return entered(registryUrl, azureConnection(connection), host);

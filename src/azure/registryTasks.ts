@@ -110,7 +110,7 @@ function createRegistryTasks({ arm, lasting, subscriptionId, registry, secret }:
       if (error instanceof DOMException && error.name === 'TimeoutError') {
         throw answerInvalid(registry, 'answer in time');
       }
-      throw explainTasks(error, registry, action);
+      throw explainTasks(error, registry, { action, subscriptionId });
     }
   };
   const fields = (found: FoundRegistry, method: 'GET' | 'POST', path: string, body?: unknown, by = arm) =>

@@ -1,5 +1,6 @@
 import { DeliveryError } from '../errors.ts';
 import { ArmRefusal } from './arm.ts';
+import { type AskedOfArm, armReason } from './armReason.ts';
 
 interface Words {
   readonly code: string;
@@ -36,6 +37,22 @@ function words({ status, code, message }: ArmRefusal, registry: string, action: 
         'Correct it (az acr agentpool list -r <registry>); pools need the tier Premium, Basic and Standard have none.',
     };
   }
+  if (status === 404 && code === 'ResourceNotFound') {
+    return {
+      code: 'ACR_REGISTRY_NOT_FOUND',
+      side: 'registry',
+      message: `Registry ${registry} was found a moment ago and is not there any more, or the identity sees it no longer.`,
+      remedy: 'Check that it was not deleted or moved, then run again.',
+    };
+  }
+  if (status === 409) {
+    return {
+      code: 'ACR_OPERATION_IN_PROGRESS',
+      side: 'registry',
+      message: `Registry ${registry} is held by another operation, so its Tasks did not ${action}.`,
+      remedy: 'Run again when it has ended (az acr show --query provisioningState).',
+    };
+  }
   return {
     code: 'ACR_REFUSED',
     side: 'engine',
@@ -45,7 +62,12 @@ function words({ status, code, message }: ArmRefusal, registry: string, action: 
 }
 
 /** A refusal of the resource manager in words that name the role or the input; other errors stay as they are. */
-export function explainTasks(error: unknown, registry: string, action: string): unknown {
+export function explainTasks(
+  error: unknown,
+  registry: string,
+  { action, subscriptionId }: AskedOfArm,
+): unknown {
   if (!(error instanceof ArmRefusal)) return error;
-  return new DeliveryError({ ...words(error, registry, action), cause: error });
+  const asked = { action: `${action} by the Tasks of registry ${registry}`, subscriptionId };
+  return armReason(error, asked) ?? new DeliveryError({ ...words(error, registry, action), cause: error });
 }

@@ -2,6 +2,7 @@ import { DeliveryError } from '../errors.ts';
 import { explainAks } from './aksRefused.ts';
 import type { AksTarget } from './aksTarget.ts';
 import { ArmRefusal } from './arm.ts';
+import { armReason } from './armReason.ts';
 
 const podTrouble =
   /did not start|KubernetesPerformanceError|KubernetesOperationError|unschedulable|exceeded quota/i;
@@ -32,6 +33,18 @@ export function runFailed(target: AksTarget, reason: string): DeliveryError {
   });
 }
 
+/** A command of somebody else goes on; nothing of this one has happened. */
+function busy({ cluster }: AksTarget, cause: unknown): DeliveryError {
+  return new DeliveryError({
+    code: 'RUN_COMMAND_BUSY',
+    side: 'cluster',
+    message: `Cluster '${cluster}' runs another command, so this one did not begin.`,
+    remedy:
+      'Run again when it has ended; keep two pipelines from releasing to one private cluster at once (an exclusive lock on its environment).',
+    cause,
+  });
+}
+
 /** A refusal to run a command, in words that name the role or the setting; other errors stay as they are. */
 export function explainRunCommand(error: unknown, target: AksTarget): unknown {
   const refusal = error instanceof DeliveryError && error.code === 'ARM_BUSY' ? error.cause : error;
@@ -47,6 +60,12 @@ export function explainRunCommand(error: unknown, target: AksTarget): unknown {
       cause: refusal,
     });
   }
+  const { subscriptionId, resourceGroup, cluster } = target;
+  const action = `run commands in cluster '${cluster}'`;
+  const general = armReason(refusal, { action, subscriptionId, resourceGroup });
+  if (general !== undefined) return general;
+  if (refusal.status === 409 && /run ?command|another command/i.test(refusal.message))
+    return busy(target, refusal);
   if (refusal.status === 403) {
     return new DeliveryError({
       code: 'RUN_COMMAND_ROLE_MISSING',

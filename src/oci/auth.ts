@@ -48,8 +48,12 @@ export interface Authorizer {
 }
 
 interface Token {
-  readonly header: string;
+  readonly value: string;
   readonly expiresAtMs: number;
+}
+
+function headerOf({ value }: Token): string {
+  return `Bearer ${value}`;
 }
 
 /** Renewed this long before its end, so that a request that just starts is not refused. */
@@ -68,7 +72,7 @@ function readToken(document: unknown, now: number): Token | undefined {
   if (typeof token !== 'string' || token === '') return undefined;
   const seconds = Number(fields['expires_in'] ?? 60);
   const life = Number.isFinite(seconds) ? Math.max(seconds, 60) : 60;
-  return { header: `Bearer ${token}`, expiresAtMs: now + life * 1000 - renewBeforeMs };
+  return { value: token, expiresAtMs: now + life * 1000 - renewBeforeMs };
 }
 
 /** The token service's address, which gets the credentials: never unencrypted when the registry is encrypted. */
@@ -91,13 +95,15 @@ function tokenUrl(challenge: Challenge, scope: string, registry: URL): URL {
 }
 
 /**
- * Basic authentication and bearer tokens; each only after the registry asked for it.
+ * Basic authentication and bearer tokens; each only after the registry asked for it. `secret` learns each token before
+ * its first use.
  * https://distribution.github.io/distribution/spec/auth/token/
  */
 export function createAuthorizer(
   registry: URL,
   credentials: Credentials | undefined,
   fetchToken: FetchToken,
+  secret: (value: string) => void = () => undefined,
 ): Authorizer {
   const basic = credentials === undefined ? undefined : basicHeader(credentials);
   const tokens = new Map<string, Token>();
@@ -108,8 +114,10 @@ export function createAuthorizer(
     const wanted = scope || (challenge.parameters['scope'] ?? '');
     const document = await fetchToken(tokenUrl(challenge, wanted, registry), basic);
     const token = readToken(document, Date.now());
-    if (token !== undefined) tokens.set(scope, token);
-    return token?.header;
+    if (token === undefined) return undefined;
+    secret(token.value);
+    tokens.set(scope, token);
+    return headerOf(token);
   };
 
   const bearer = (challenge: Challenge, scope: string): Promise<string | undefined> => {
@@ -122,7 +130,7 @@ export function createAuthorizer(
 
   const known = (scope: string): string | undefined => {
     const token = tokens.get(scope);
-    if (token !== undefined && token.expiresAtMs > Date.now()) return token.header;
+    if (token !== undefined && token.expiresAtMs > Date.now()) return headerOf(token);
     return wantsBasic ? basic : undefined;
   };
 

@@ -9,6 +9,8 @@ export interface RegistryAccess {
   readonly credentials?: Credentials;
   /** Gets tokens by an identity instead of credentials. */
   readonly fetchToken?: FetchToken;
+  /** Registers the tokens that the credentials bring for masking. */
+  readonly secret?: (value: string) => void;
   /** Gets, by an identity, a user name and password for engines that sign in by themselves; they live for hours. */
   readonly fetchCredentials?: () => Promise<Credentials>;
 }

@@ -12,6 +12,8 @@ export interface TransportOptions {
   readonly credentials?: Credentials;
   /** Asks the token service where it wants more than credentials, as Azure's do. */
   readonly fetchToken?: FetchToken;
+  /** Registers tokens for masking, each before its first use. */
+  readonly secret?: (value: string) => void;
   readonly dispatcher?: Dispatcher;
   readonly signal: AbortSignal;
   /** The process's own where it is left out. */
@@ -164,7 +166,8 @@ export function createTransport(options: TransportOptions): Transport {
     return JSON.parse((await readAll(answer.body, largestDocument)).toString('utf8'));
   };
 
-  const authorizer = createAuthorizer(origin, options.credentials, options.fetchToken ?? fetchToken);
+  const { credentials, secret } = options;
+  const authorizer = createAuthorizer(origin, credentials, options.fetchToken ?? fetchToken, secret);
 
   const attempt = async (request: RegistryRequest): Promise<RegistryResponse> => {
     const known = authorizer.known(request.scope);

@@ -181,8 +181,11 @@ export function openOciStore(
   location: OciLocation,
   options: { readonly signal: AbortSignal; readonly userAgent?: string },
 ): ModelStore {
-  const { registryUrl, credentials, fetchToken } = location;
-  const signIn = { ...(credentials && { credentials }), ...(fetchToken && { fetchToken }) };
+  const { registryUrl, credentials, fetchToken, secret } = location;
+  const signIn = {
+    ...{ ...(credentials && { credentials }), ...(fetchToken && { fetchToken }) },
+    ...(secret && { secret }),
+  };
   const registry = { registryUrl, ...signIn, ...options };
   const repository: Repository = {
     location,

@@ -29,6 +29,7 @@ export function s3SignIn(
   network: Network = {},
 ): Pick<S3Location, 'credentials' | 'session'> {
   if (signIn.kind !== 'oidc') register(host, signIn.credentials);
+  if (signIn.kind === 'role' && signIn.externalId !== undefined) host.secret(signIn.externalId);
   if (signIn.kind === 'keys') return { credentials: signIn.credentials };
   const order = { signIn, region: signIn.role.region ?? region, sessionName: sessionNameOf(host) };
   return {
