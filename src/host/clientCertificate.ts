@@ -29,23 +29,33 @@ export function readAgentFile(file: string, setting: string): Buffer {
   }
 }
 
-/** What is wrong with a certificate, in OpenSSL's words, and what to do about it. */
-function remedyFor(problem: string): string {
-  if (/mac verify|bad decrypt|bad password|passphrase|interrupted/i.test(problem)) {
+/** Whether a PEM key is encrypted: PKCS #8 (RFC 7468, section 11), or the older form (RFC 1421). */
+function isEncrypted(pem: Buffer): boolean {
+  return /-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(pem.toString('latin1'));
+}
+
+/**
+ * What is wrong with a certificate, in OpenSSL's words, and what to do about it. One wrong password in some hundred
+ * passes the padding's check: what it brings out of an encrypted key is then no key of any kind ("DECODER … unsupported").
+ */
+function remedyFor(problem: string, key: Buffer | undefined): string {
+  const isNoKey = /DECODER routines::unsupported/.test(problem);
+  const wrong = /mac verify|bad decrypt|bad password|passphrase|interrupted/i.test(problem);
+  if (wrong || (isNoKey && key !== undefined && isEncrypted(key))) {
     return 'Configure the agent anew with the password of this key (config --sslclientcertpassword).';
   }
-  if (/unsupported/i.test(problem)) {
+  if (/unsupported/i.test(problem) && !isNoKey) {
     return 'It is encrypted by a method that is not used any more (RC2, single DES): export it anew, for example by openssl pkcs12 -export of version 3 or later.';
   }
   return 'Configure the agent anew with a certificate and its own private key (config --sslclientcert, --sslclientcertkey, --sslclientcertarchive).';
 }
 
-function unusable(file: string, cause: Error): DeliveryError {
+function unusable(file: string, cause: Error, key: Buffer | undefined): DeliveryError {
   return new DeliveryError({
     code: 'AGENT_CERTIFICATE_INVALID',
     side: 'agent',
     message: `The agent's client certificate '${file}' cannot be used.`,
-    remedy: remedyFor(cause.message),
+    remedy: remedyFor(cause.message, key),
     cause,
   });
 }
@@ -76,7 +86,7 @@ export function shownBy({ certFile, keyFile, archiveFile, passphrase }: ClientCe
   try {
     createSecureContext(shown);
   } catch (error) {
-    throw error instanceof Error ? unusable(file, error) : error;
+    throw error instanceof Error ? unusable(file, error, byArchive ? undefined : key) : error;
   }
   if (!byArchive) checkEnd(file, content);
   return shown;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { createPrivateKey } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CertificateAuthority, createAuthority } from '../../../local/identity/authority.ts';
@@ -45,6 +46,32 @@ describe("the agent's client certificate", () => {
       assert.doesNotMatch(wrong.text, /not this one/);
       assert.match(failure(one).text, /--sslclientcertpassword/);
     }
+  });
+
+  it('is refused for a wrong password that happens to pass the check of the padding', async () => {
+    const { keyFile, passphrase } = files;
+    const key = createPrivateKey({ key: await readFile(keyFile), passphrase });
+    // The older form derives its key at once, so that such a password is found within the test.
+    const type = key.asymmetricKeyType === 'rsa' ? 'pkcs1' : 'sec1';
+    const pem = key.export({ type, format: 'pem', cipher: 'aes-256-cbc', passphrase });
+    const passes = (wrong: string): boolean => {
+      try {
+        createPrivateKey({ key: pem, passphrase: wrong });
+        return true;
+      } catch (error) {
+        return error instanceof Error && !/bad decrypt/.test(error.message);
+      }
+    };
+    let count = 0;
+    while (!passes(`wrong ${count}`)) count += 1;
+    const older = join(folder, 'older.pem');
+    await writeFile(older, pem);
+    const { certFile } = files;
+    const wrong = failure({ certFile, keyFile: older, passphrase: `wrong ${count}` });
+    assert.equal(wrong.code, 'AGENT_CERTIFICATE_INVALID');
+    assert.match(wrong.text, /--sslclientcertpassword/);
+    await writeFile(older, '-----BEGIN PRIVATE KEY-----\nMAAA\n-----END PRIVATE KEY-----\n');
+    assert.match(failure({ certFile, keyFile: older }).text, /its own private key/);
   });
 
   it('is refused with the key of another certificate, and when it has expired', async () => {
