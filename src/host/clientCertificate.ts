@@ -30,7 +30,7 @@ export function readAgentFile(file: string, setting: string): Buffer {
 }
 
 /** Whether a PEM key is encrypted: PKCS #8 (RFC 7468, section 11), or the older form (RFC 1421). */
-function isEncrypted(pem: Buffer): boolean {
+export function isEncrypted(pem: Buffer): boolean {
   return /-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(pem.toString('latin1'));
 }
 

@@ -1,11 +1,11 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { createNetwork } from '../http/network/network.ts';
 import { type AgentProxy, agentProxy, environmentProxy } from '../http/network/proxy.ts';
 import { openRelay, type Relay } from '../http/network/relay.ts';
 import type { Network, Trust } from '../http/network/settings.ts';
-import { type ClientCertificateFiles, readAgentFile, shownBy } from './clientCertificate.ts';
+import { type ClientCertificateFiles, isEncrypted, readAgentFile, shownBy } from './clientCertificate.ts';
 
 /** What the agent was configured with, as its library tells it. */
 export interface AgentNetwork {
@@ -52,9 +52,27 @@ function proxyVariables({ url }: Relay): Record<string, string> {
   return { ...Object.fromEntries(names.map((name) => [name, url])), ...local };
 }
 
+/** Names by which pip and uv are told of one file with the client certificate and its key. */
+const clientCertificateVariables = ['PIP_CLIENT_CERT', 'SSL_CLIENT_CERT'];
+
+/** The PEM certificate with its key, as text; none where the key has a password, which no program could be given. */
+function clientPem({ cert, key }: Trust): string | undefined {
+  if (!Buffer.isBuffer(cert) || !Buffer.isBuffer(key) || isEncrypted(key)) return undefined;
+  return cert.equals(key) ? cert.toString() : `${cert.toString().trimEnd()}\n${key.toString()}`;
+}
+
+/** Writes a file for children, for this account's eyes only, and gives each of the variables its path. */
+function named(folder: string, name: string, content: string, variables: readonly string[]) {
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, name);
+  writeFileSync(file, content, { mode: 0o600 });
+  return { file, environment: Object.fromEntries(variables.map((variable) => [variable, file])) };
+}
+
 /**
- * The environment of child processes: a relay of this process instead of the agent's proxy, and a file of all
- * authorities in `folder`. What the environment says already stays where the agent has no setting.
+ * The environment of child processes: a relay of this process instead of the agent's proxy, a file of all authorities
+ * in `folder`, and one of the client certificate, which `close` removes. What the environment says already stays where
+ * the agent has no setting.
  */
 export async function childNetwork(
   agent: AgentNetwork,
@@ -68,12 +86,18 @@ export async function childNetwork(
   const relay = agent.proxy === undefined ? undefined : await openRelay(network);
   if (relay !== undefined) options.secret(new URL(relay.url).password);
   const variables = relay === undefined ? {} : proxyVariables(relay);
-  const trusted: Record<string, string> = {};
-  if (Array.isArray(network.trust.ca)) {
-    mkdirSync(options.folder, { recursive: true });
-    const file = join(options.folder, 'authorities.pem');
-    writeFileSync(file, network.trust.ca.join('\n'));
-    for (const name of authorityVariables) trusted[name] = file;
-  }
-  return { environment: { ...variables, ...trusted }, close: () => relay?.close() };
+  const { ca } = network.trust;
+  const trusted = Array.isArray(ca)
+    ? named(options.folder, 'authorities.pem', ca.join('\n'), authorityVariables).environment
+    : {};
+  const pem = clientPem(network.trust);
+  const shown =
+    pem === undefined ? undefined : named(options.folder, 'client.pem', pem, clientCertificateVariables);
+  return {
+    environment: { ...variables, ...trusted, ...shown?.environment },
+    close: () => {
+      relay?.close();
+      if (shown !== undefined) rmSync(shown.file, { force: true });
+    },
+  };
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createPrivateKey } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -7,7 +8,8 @@ import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { runPipeline } from '../../local/agent/index.ts';
 import { type CertificateAuthority, createAuthority } from '../../local/identity/authority.ts';
-import type { AgentNetwork } from '../../src/host/network.ts';
+import { type AgentNetwork, agentNetwork, childNetwork } from '../../src/host/network.ts';
+import { runProgram } from '../../src/image/tool/program.ts';
 import { type CertificateFiles, certificateFiles } from '../support/agentCertificate.ts';
 import { assertNoSecret, textBelow } from '../support/secretScan.ts';
 import { builtExtension } from '../support/vsix.ts';
@@ -78,6 +80,37 @@ describe('a server that demands a client certificate, through the packaged task'
       );
       assertNoSecret({ log, left }, [files.passphrase, (await readFile(files.keyFile, 'utf8')).trim()]);
     }
+  });
+
+  it('gets it from pip too where its key has no password, and no key is left behind', async () => {
+    const index = `https://127.0.0.1:${(server.address() as AddressInfo).port}/simple`;
+    const plain = join(folder, 'plain-key.pem');
+    const { certFile, keyFile, passphrase } = files;
+    const key = createPrivateKey({ key: await readFile(keyFile), passphrase });
+    await writeFile(plain, key.export({ type: 'pkcs8', format: 'pem' }));
+    /** What the server saw of pip on an agent with this certificate. */
+    const seen = async (clientCertificate: NonNullable<AgentNetwork['clientCertificate']>) => {
+      const agent = { caFile: join(folder, 'ca.pem'), clientCertificate };
+      const own = await mkdtemp(join(folder, 'children-'));
+      const secret = (): void => undefined;
+      const children = await childNetwork(agent, agentNetwork(agent, {}), {
+        ...{ folder: own, environment: {}, secret },
+      });
+      shown.length = 0;
+      const download = ['download', '--no-deps', '--retries', '0', '--dest', own, '--index-url', index];
+      const ended = await runProgram({
+        command: ['python3', '-m', 'pip', ...download, 'greeting'],
+        environment: { PATH: process.env['PATH'], HOME: own, ...children.environment },
+        signal: AbortSignal.timeout(60_000),
+        onLine: () => undefined,
+      });
+      assert.notEqual(ended.code, 0, 'the index has no such package');
+      children.close();
+      assert.doesNotMatch(await textBelow(own), /PRIVATE KEY/);
+      return shown.join();
+    };
+    assert.match(await seen({ certFile, keyFile: plain }), /^agent 7: GET \/simple\/greeting\//);
+    assert.equal(await seen({ certFile, keyFile, passphrase }), '');
   });
 
   it('talks to no agent without one', async () => {
