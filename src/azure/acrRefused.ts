@@ -21,6 +21,18 @@ export function roleMissing(
   });
 }
 
+/** The names of all repositories are a right of their own where permissions are by repository. */
+export function catalogForbidden(registryUrl: string, cause?: unknown): DeliveryError {
+  return new DeliveryError({
+    code: 'REGISTRY_ROLE_MISSING',
+    side: 'identity',
+    message: `The identity may not list the repositories of ${registryUrl}.`,
+    remedy:
+      "Grant it 'Container Registry Repository Catalog Lister' on the registry where its permissions are by repository (ABAC), whose other roles do not include it; elsewhere 'AcrPull' does.",
+    cause,
+  });
+}
+
 function complaint(answer: AzureAnswer): Error {
   const { errors, error_description: description } = fieldsOf(answer);
   const first: unknown = Array.isArray(errors) ? errors[0] : undefined;
@@ -51,6 +63,7 @@ export function acrRefused(
       cause,
     });
   }
+  if (forbidden && scope.startsWith('registry:catalog:')) return catalogForbidden(registryUrl, cause);
   if (forbidden && repository !== undefined) {
     return roleMissing(registryUrl, repository, (actions ?? 'pull').split(','), cause);
   }

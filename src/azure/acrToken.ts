@@ -1,4 +1,4 @@
-import { roleMissing } from './acrRefused.ts';
+import { catalogForbidden, roleMissing } from './acrRefused.ts';
 
 interface Granted {
   readonly type: string;
@@ -37,11 +37,12 @@ export function checkGranted(token: string, scope: string, registryUrl: string):
   if (!Array.isArray(access)) return;
   for (const part of scope.split(' ')) {
     const [type = '', name = '', actions = ''] = part.split(':');
-    if (type !== 'repository') continue;
+    if (type !== 'repository' && `${type}:${name}` !== 'registry:catalog') continue;
     const granted = access
       .filter((one) => one.type === type && one.name === name)
       .flatMap((one) => one.actions ?? []);
     const lacking = actions.split(',').filter((action) => action !== '' && !granted.includes(action));
-    if (lacking.length > 0) throw roleMissing(registryUrl, name, lacking);
+    if (lacking.length === 0) continue;
+    throw type === 'registry' ? catalogForbidden(registryUrl) : roleMissing(registryUrl, name, lacking);
   }
 }

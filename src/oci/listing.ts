@@ -33,6 +33,13 @@ export function nothingThere(error: unknown): boolean {
   return error instanceof RegistryRefusal && error.status === 404;
 }
 
+/** Why there are no names to compare with, where that is known. */
+function unlisted(error: unknown, place: string): string {
+  if (error instanceof DeliveryError) return `Near names are not known: ${error.message} ${error.remedy}`;
+  const refused = error instanceof RegistryRefusal && [401, 403].includes(error.status);
+  return refused ? `This user may not list the repositories of ${place}.` : `${place} does not list them.`;
+}
+
 function suggestion(wanted: string, names: readonly string[], kind: string, place: string): string {
   if (names.length === 0) return `${place} lists no ${kind}, or this user may not list them.`;
   return `Nearest ${kind}: ${nearest(wanted, names).join(', ')}.`;
@@ -60,16 +67,14 @@ export async function explainNotFound(
       remedy: `Correct the tag or digest. ${suggestion(version, tags, 'tags', repository)}`,
     });
   }
-  const repositories = await listPages(
-    transport,
-    '/v2/_catalog?n=1000',
-    'repositories',
-    'registry:catalog:*',
-  ).catch(() => []);
+  const near = await listPages(transport, '/v2/_catalog?n=1000', 'repositories', 'registry:catalog:*').then(
+    (repositories) => suggestion(repository, repositories, 'repositories', host),
+    (error: unknown) => unlisted(error, host),
+  );
   return new DeliveryError({
     code: 'REPOSITORY_NOT_FOUND',
     side: 'registry',
     message: `The registry ${host} has no repository '${repository}'.`,
-    remedy: `Correct the name. ${suggestion(repository, repositories, 'repositories', host)}`,
+    remedy: `Correct the name. ${near}`,
   });
 }

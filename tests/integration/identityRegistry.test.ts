@@ -96,7 +96,7 @@ describe('signing in to an Azure container registry', function () {
     withOwnServices((context) => open(context, use));
 
   it('gives tokens that the registry verifies, for the scope that is asked for and no more', () =>
-    withAcr(async ({ ask, acr, secrets, warnings }) => {
+    withAcr(async ({ ask, acr, client, secrets, warnings }) => {
       assert.equal(await ask('POST', uploads, push), 202);
       assert.equal(await ask('GET', '/v2/team/app/tags/list', pull), 404, 'nothing was pushed');
       assert.deepEqual(
@@ -106,6 +106,9 @@ describe('signing in to an Azure container registry', function () {
       assert.deepEqual(warnings, []);
       assert.ok(secrets.length >= 6, 'each token of the chain is masked');
       assert.equal(await ask('POST', '/v2/other/app/blobs/uploads/', push), 401, 'another repository');
+      const { code, text } = await failureText(client.listTags('team/app'));
+      assert.equal(code, 'REPOSITORY_NOT_FOUND');
+      assert.match(text, /may not list the repositories.*'Container Registry Repository Catalog Lister'/);
     }));
 
   it('renews from the start of the chain when all its tokens have ended', () =>
