@@ -16,6 +16,15 @@ export interface AcrAccess {
   readonly network?: Network;
 }
 
+/** Milliseconds of each second of a refresh token's life in which it is used again: two thirds. */
+const keptMs = 667;
+
+interface KeptToken {
+  readonly token: string;
+  /** Milliseconds since 1970. */
+  readonly until: number;
+}
+
 /** User name that goes with a refresh token wherever a password is asked for. https://aka.ms/acr/login */
 export const refreshTokenUser = '00000000-0000-0000-0000-000000000000';
 
@@ -105,7 +114,7 @@ export function createAcrTokens(access: AcrAccess): AcrTokens {
     return token;
   };
 
-  const refreshToken = async (): Promise<string> => {
+  const exchanged = async (): Promise<string> => {
     try {
       const { token, answer } = await exchange(send, access, audience);
       if (token !== undefined) return token;
@@ -119,16 +128,37 @@ export function createAcrTokens(access: AcrAccess): AcrTokens {
     }
   };
 
+  let kept: KeptToken | undefined;
+  let running: Promise<KeptToken> | undefined;
+  const renew = async (): Promise<KeptToken> => {
+    const token = await exchanged();
+    kept = { token, until: Date.now() + expiryOf(token) * keptMs };
+    return kept;
+  };
+  /** The refresh token, exchanged anew in the last third of its life; `refused` is one that the registry did not take. */
+  const refreshToken = async (refused?: string): Promise<string> => {
+    if (kept !== undefined && kept.token !== refused && Date.now() < kept.until) return kept.token;
+    running ??= renew().finally(() => {
+      running = undefined;
+    });
+    return (await running).token;
+  };
+
+  const askToken = async (url: URL, scope: string, refresh_token: string): Promise<AzureAnswer> => {
+    const service = url.searchParams.get('service') ?? url.host;
+    const form = { grant_type: 'refresh_token', service, scope, refresh_token };
+    return post(send, new URL('/oauth2/token', url), form, access);
+  };
+
   const fetchToken: FetchToken = async (url) => {
     checkOrigin(url, access);
     const scope = url.searchParams.getAll('scope').join(' ');
-    const form = {
-      grant_type: 'refresh_token',
-      service: url.searchParams.get('service') ?? url.host,
-      scope,
-      refresh_token: await refreshToken(),
-    };
-    const answer = await post(send, new URL('/oauth2/token', url), form, access);
+    const before = kept?.token;
+    const shown = await refreshToken();
+    let answer = await askToken(url, scope, shown);
+    // A kept one may have been revoked, or a role granted since: a fresh one tells.
+    if (answer.status === 401 && shown === before)
+      answer = await askToken(url, scope, await refreshToken(shown));
     const token = textField(answer, 'access_token');
     if (token === undefined) throw acrRefused(answer, access.registryUrl, access.connection, scope);
     access.host.secret(token);
@@ -136,5 +166,6 @@ export function createAcrTokens(access: AcrAccess): AcrTokens {
     return { access_token: token, expires_in: expiryOf(token) };
   };
 
-  return { fetchToken, refreshToken };
+  // Who signs in by itself gets a whole life.
+  return { fetchToken, refreshToken: exchanged };
 }

@@ -6,7 +6,7 @@ import { aksAccess } from './aks.ts';
 import type { AksTarget } from './aksTarget.ts';
 import type { Arm } from './arm.ts';
 import { azureConnection } from './connection.ts';
-import { createCredential } from './credential.ts';
+import { identityOf } from './credential.ts';
 import { createSend } from './http.ts';
 import { readCluster } from './managedCluster.ts';
 import { createRunCommand } from './runCommand.ts';
@@ -47,7 +47,7 @@ export function openCluster(
   );
   const arm: Arm = {
     cloud: azure.cloud,
-    identity: createCredential(azure, host, network),
+    identity: identityOf(azure, host, network),
     send: createSend(network),
     signal: host.cancelled,
   };

@@ -1,5 +1,6 @@
 import type { PipelinePolicy } from '@azure/core-rest-pipeline';
 import type { TokenCredential } from '@azure/identity';
+import type { Host } from '../host/host.ts';
 import { sdkClient } from '../http/network/sdkClient.ts';
 import { userAgent } from '../http/ownRequest.ts';
 import type { AzureConnection, WorkloadIdentity } from './connection.ts';
@@ -153,4 +154,13 @@ export function createCredential(
       return started;
     },
   };
+}
+
+/** The one identity of a service connection in this run, whose tokens serve all that is opened by it. */
+export function identityOf(
+  connection: AzureConnection,
+  host: SignInHost & Pick<Host, 'once'>,
+  network: Network = {},
+): Identity {
+  return host.once(`identity of ${connection.id}`, () => createCredential(connection, host, network));
 }

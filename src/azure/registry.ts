@@ -3,7 +3,7 @@ import type { Host, ServiceConnection } from '../host/host.ts';
 import { type RegistryAccess, registryAccess } from '../oci/connection.ts';
 import { createAcrTokens, refreshTokenUser } from './acr.ts';
 import { type AzureConnection, azureConnection } from './connection.ts';
-import { createCredential } from './credential.ts';
+import { identityOf } from './credential.ts';
 
 /** The login server as its API's address; people write it with and without scheme. */
 function loginServerUrl(given: string, { id }: ServiceConnection): string {
@@ -50,8 +50,10 @@ export function namedAzureRegistry(
 
 /** A registry entered by the identity of a service connection; nothing is asked before the registry demands it. */
 function entered(registryUrl: string, azure: AzureConnection, host: Host): RegistryAccess {
-  const identity = createCredential(azure, host);
-  const { fetchToken, refreshToken } = createAcrTokens({ registryUrl, connection: azure, identity, host });
+  const identity = identityOf(azure, host);
+  const { fetchToken, refreshToken } = host.once(`tokens of ${registryUrl} by ${azure.id}`, () =>
+    createAcrTokens({ registryUrl, connection: azure, identity, host }),
+  );
   const fetchCredentials = async () => ({ username: refreshTokenUser, password: await refreshToken() });
   return { registryUrl, fetchToken, fetchCredentials };
 }

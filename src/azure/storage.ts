@@ -3,7 +3,7 @@ import type { Host, ServiceConnection } from '../host/host.ts';
 import { isLoopback } from '../http/loopback.ts';
 import { publicCloud } from './clouds.ts';
 import { azureConnection } from './connection.ts';
-import { createCredential } from './credential.ts';
+import { identityOf } from './credential.ts';
 import type { Identity } from './signIn.ts';
 
 /** Who reads blobs, and where the storage accounts of the connection's cloud are. */
@@ -48,5 +48,5 @@ export function checkedForToken(endpoint: string, suffix: string): string {
 /** The identity of an AzureRM service connection for its cloud's storage. Throws SERVICE_CONNECTION_… errors. */
 export function storageIdentity(connection: ServiceConnection, host: Host): StorageIdentity {
   const azure = azureConnection(connection);
-  return { identity: createCredential(azure, host), suffix: azure.cloud.storageSuffix };
+  return { identity: identityOf(azure, host), suffix: azure.cloud.storageSuffix };
 }

@@ -10,6 +10,7 @@ import type { Network } from '../http/network/settings.ts';
 import type { Host, Log, PipelineIdentity, ServiceConnection } from './host.ts';
 import { type AgentNetwork, agentNetwork, childNetwork } from './network.ts';
 import { neutralise } from './neutralise.ts';
+import { createOnce } from './once.ts';
 import { secretForms } from './secretForms.ts';
 
 const log: Log = {
@@ -148,6 +149,7 @@ function createHost(environment: Host['environment']): Host {
     pipelineVariables: () =>
       tl.getVariables().map(({ name, value, secret }) => ({ name, value: value ?? '', isSecret: secret })),
     connection: readConnection,
+    once: createOnce(),
     pipelineIdentity: readPipelineIdentity,
     output: (name, value) => tl.setVariable(name, value, false, true),
     secret: registerSecret,

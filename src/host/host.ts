@@ -54,6 +54,8 @@ export interface Host {
   pipelineVariables(): readonly PipelineVariable[];
   /** The service connection with this id. Throws SERVICE_CONNECTION_MISSING when the agent did not hand it over. */
   connection(id: string): ServiceConnection;
+  /** What `make` gave at the first call with this name: made once a run, for all who ask by it. */
+  once<T>(name: string, make: () => T): T;
   /** The job's own identity; undefined where the agent hands over none. */
   pipelineIdentity(): PipelineIdentity | undefined;
   /** Sets an output variable of the step. */

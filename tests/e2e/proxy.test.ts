@@ -69,6 +69,20 @@ function assertAllThrough(scheme: Scheme, seen: readonly SeenRequest[]): void {
   }
 }
 
+/** How often each task asked for what: a token of the identity, one of the registry for the identity's. */
+function signIns(seen: readonly SeenRequest[]): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const { url, userAgent } of seen) {
+    const { hostname, pathname } = new URL(url);
+    const task = /\((\w+)\)/.exec(userAgent)?.[1] ?? userAgent;
+    const what = pathname.endsWith('/oauth2/v2.0/token') ? 'identity' : pathname.replace('/oauth2/', '');
+    if (hostname !== hosts.login && hostname !== hosts.registry) continue;
+    if (!['identity', 'exchange'].includes(what)) continue;
+    counts[`${task} ${what}`] = (counts[`${task} ${what}`] ?? 0) + 1;
+  }
+  return counts;
+}
+
 describe('the whole pipeline in a sovereign cloud behind an inspecting proxy', function () {
   this.timeout(600_000);
   let folder: string;
@@ -105,6 +119,11 @@ describe('the whole pipeline in a sovereign cloud behind an inspecting proxy', f
       const places = await placesOf(run.folder, result, watched);
       assert.equal(result.result, 'Succeeded', places['logs']);
       assertAllThrough(scheme, cloud.proxy.seen.slice(earlier.seen));
+      const once = { 'BuildModelImage exchange': 1, 'DeployToAks exchange': 1 };
+      // Storage; the registry; resource manager and cluster twice, and the registry.
+      const byLogin = { 'FetchModel identity': 1, 'BuildModelImage identity': 1, 'DeployToAks identity': 5 };
+      const wanted = scheme === 'managedIdentity' ? once : { ...once, ...byLogin };
+      assert.deepEqual(signIns(cloud.proxy.seen.slice(earlier.seen)), wanted);
       assert.deepEqual(cloud.proxy.refused, []);
       assert.match(places["pip's environment"] ?? '', /HTTPS_PROXY=http:\/\/task:/);
       assert.match(places['files left'] ?? '', /the weights/);

@@ -1,6 +1,7 @@
 import { DeliveryError } from '../../src/errors.ts';
 import type { Host, PipelineIdentity, ServiceConnection } from '../../src/host/host.ts';
 import { neutralise } from '../../src/host/neutralise.ts';
+import { createOnce } from '../../src/host/once.ts';
 
 /** What a task said to its host. */
 export interface Recorded {
@@ -55,6 +56,7 @@ export function recordingHost(settings: HostSettings): { host: Host; said: Recor
       if (found !== undefined) return found;
       throw new DeliveryError({ code: 'SERVICE_CONNECTION_MISSING', side: 'agent', message: id, remedy: '' });
     },
+    once: createOnce(),
     pipelineIdentity: () => settings.pipelineIdentity,
     output: (name, value) => void said.outputs.set(name, value),
     secret: (value) => void said.secrets.push(value),
