@@ -1,8 +1,32 @@
+import { DeliveryError } from '../../src/errors.ts';
 import type { Host } from '../../src/host/host.ts';
 import type { KubeClient } from '../../src/kube/api/client.ts';
+import { describe, type KubeObject, refOf } from '../../src/kube/objects/objects.ts';
 import { heldState, readHeld, recordOf, withSnapshots, writeHeld } from '../../src/kube/stages/heldRecord.ts';
 import type { DeployInputs } from './inputs.ts';
 import type { Changes, Plan } from './planned.ts';
+
+/** The changes with the state before a held release; without it where its record is lost: a new release goes on all the same. */
+async function knowingFormer(
+  changes: Changes,
+  workload: KubeObject,
+  client: KubeClient,
+  host: Host,
+): Promise<Changes> {
+  try {
+    const record = await readHeld(client, workload, host.cancelled);
+    host.log.info(
+      `A release of ${record.trace.image} is held (${heldState(workload)}); what it replaces is still known`,
+    );
+    return withSnapshots(changes, record);
+  } catch (error) {
+    if (!(error instanceof DeliveryError) || error.code !== 'HELD_RECORD_LOST') throw error;
+    host.log.warning(
+      `The record of the release that is held on ${describe(refOf(workload))} is lost: should this release fail, the held one comes back, and not the one before it.`,
+    );
+    return changes;
+  }
+}
 
 /**
  * The changes of a release that may be held, with what to put back when a held one went before; with
@@ -19,12 +43,9 @@ export async function holdable(
   );
   const workload = made.changes[index];
   if (workload === undefined || !made.isChanged) return made.changes;
-  const state = heldState(workload.live);
   let changes = made.changes;
-  if (state !== undefined) {
-    const record = await readHeld(client, workload.planned, host.cancelled);
-    changes = withSnapshots(changes, record);
-    host.log.info(`A release of ${record.trace.image} is held (${state}); what it replaces is still known`);
+  if (heldState(workload.live) !== undefined) {
+    changes = await knowingFormer(changes, workload.live ?? workload.planned, client, host);
   }
   if (!inputs.hold) return changes;
   if (workload.action === 'create') {

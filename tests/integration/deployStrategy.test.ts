@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ReplicaSet } from 'kubernetes-types/apps/v1.d.ts';
 import { watchUntil } from '../../src/kube/api/watchUntil.ts';
 import type { KubeObject } from '../../src/kube/objects/objects.ts';
+import { hashLabel } from '../../src/kube/objects/workloadState.ts';
+import type { Change } from '../../src/kube/plan/plan.ts';
+import { restore } from '../../src/kube/release/restore.ts';
+import { pinnedTo, pinOf } from '../../src/kube/stages/hold.ts';
 import { type Run, soon, usersGet, whileUsersAsk } from '../support/deployment.ts';
 import { withFolder } from '../support/folder.ts';
+import { recordingHost } from '../support/host.ts';
 import { releases, succeeded } from '../support/releases.ts';
 
 describe('DeployToAks in stages', function () {
@@ -54,6 +60,35 @@ describe('DeployToAks in stages', function () {
     );
     assert.ok(answer, 'the former pods have ended');
   };
+
+  /** The generated Deployment as a manifest of one's own, with what is changed in it. */
+  const asManifest = async (more: object = {}): Promise<object> => {
+    const { metadata, spec } = (await live('apps/v1', 'Deployment')) as KubeObject & { spec: object };
+    const { name, labels } = metadata;
+    return {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name, labels },
+      spec: { ...spec, ...more },
+    };
+  };
+
+  const service = async (): Promise<object> => {
+    const { metadata, spec } = (await live('v1', 'Service')) as KubeObject & {
+      spec: Record<string, unknown>;
+    };
+    const { type, selector, ports } = spec;
+    const { name, labels } = metadata;
+    return { apiVersion: 'v1', kind: 'Service', metadata: { name, labels }, spec: { type, selector, ports } };
+  };
+
+  const byManifests = { appName: '', manifests: 'all.json' };
+
+  const withManifests = (items: readonly object[], use: (folder: string) => Promise<void>): Promise<void> =>
+    withFolder(async (folder) => {
+      await writeFile(join(folder, 'all.json'), JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
+      await use(folder);
+    });
 
   /** Nothing of the stages is left behind. */
   const isUsual = async (): Promise<void> => {
@@ -121,6 +156,36 @@ describe('DeployToAks in stages', function () {
     });
   });
 
+  describe('blue-green, with pods that have to last before they count', () => {
+    it('has users switched back at once when they do not', async () => {
+      await withManifests([await asManifest({ minReadySeconds: 8 }), await service()], async (folder) => {
+        const inputs = { ...byManifests, strategy: 'blueGreen' };
+        const { result, seen } = await whileUsersAsk(url, () => deploy('flapping', inputs, folder));
+        assert.equal(result.error?.code, 'ROLLOUT_FLAPPING', result.log);
+        assert.match(result.log, /kept for 8 s[\s\S]*Users are switched back to the former pods/);
+        assert.equal(result.said.outputs.get('rolledBack'), 'true');
+        assert.deepEqual(seen.failures, []);
+        await usersGet(url, 'v1');
+      });
+    });
+  });
+
+  it('gives back what it has closed to changes, and everything else', async () => {
+    const { client, name: namespace } = at.namespace;
+    const settings = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'settings' } };
+    const former = { ...settings, metadata: { name: 'settings', namespace }, data: { level: 'low' } };
+    await client.apply(former, { dryRun: false, force: true }, soon());
+    const next = { ...settings, data: { level: 'high' }, immutable: true };
+    await withManifests([next, await asManifest(), await service()], async (folder) => {
+      const run = await deploy('crash', byManifests, folder);
+      assert.equal(run.error?.code, 'ROLLOUT_CRASH', run.log);
+      assert.equal(run.said.outputs.get('rolledBack'), 'true', run.log);
+      const found = await client.get({ ...former, ...former.metadata }, soon());
+      assert.deepEqual([found?.['data'], found?.['immutable']], [{ level: 'low' }, undefined]);
+      await usersGet(url, 'v1');
+    });
+  });
+
   describe('a release that died in the middle', () => {
     it('leaves the former pods serving, and the next run finishes it whatever its strategy', async () => {
       await withGolden(0.9, async (folder) => {
@@ -138,6 +203,37 @@ describe('DeployToAks in stages', function () {
     });
   });
 
+  it('that fails after its switch sends users back before anything else', async () => {
+    const before = [await live('apps/v1', 'Deployment'), await live('v1', 'Service')];
+    await withGolden(0.9, async (folder) => {
+      const inputs = { strategy: 'blueGreen', verifyFile: 'golden.json', rollbackOnFailure: 'false' };
+      await deploy('2', inputs, folder);
+    });
+    const { client, name: namespace } = at.namespace;
+    const pin = pinOf(await live('v1', 'Service'));
+    const sets = await client.list({ apiVersion: 'apps/v1', kind: 'ReplicaSet', namespace }, soon());
+    const ready = sets.items.filter((set) => ((set as ReplicaSet).status?.readyReplicas ?? 0) > 0);
+    const next = ready.map((set) => set.metadata.labels?.[hashLabel]).find((hash) => hash !== pin) ?? '';
+    const manifest = { ...(await service()), metadata: { name: 'web', namespace } } as KubeObject;
+    await client.apply(pinnedTo(manifest, next), { dryRun: false, force: true }, soon());
+    await usersGet(url, 'v2');
+    const changes = before.map(
+      (object): Change => ({
+        manifest: { origin: 'test', object },
+        action: 'update',
+        live: object,
+        planned: object,
+      }),
+    );
+    const { host, said } = recordingHost({ inputs: {}, workingFolder: '/nonexistent' });
+    const options = { client, log: host.log, timeoutMs: 60_000, removeOnFailure: false };
+    const { result, seen } = await whileUsersAsk(url, () => restore(changes, options));
+    assert.equal(result, true, said.lines.join('\n'));
+    assert.match(said.lines.join('\n'), /sends users to the former pods again[\s\S]*Restored Deployment/);
+    assert.deepEqual(seen.failures, []);
+    await usersGet(url, 'v1');
+  });
+
   describe('held for its promotion', () => {
     const decide = (action: string): Promise<Run> => deploy('2', { action });
 
@@ -148,12 +244,27 @@ describe('DeployToAks in stages', function () {
       const again = succeeded(await deploy('2', inputs));
       assert.match(again.log, /is held \(verified\); what it replaces is still known/);
       assert.deepEqual([...seen.answers.keys()], ['v1']);
+      const { minReadySeconds = 0 } = (await live('apps/v1', 'Deployment'))['spec'] as {
+        minReadySeconds?: number;
+      };
+      assert.ok(minReadySeconds > 365 * 86_400, 'no approval takes so long that the former pods go');
       const promoted = await whileUsersAsk(url, () => decide('promote'));
       assert.equal(succeeded(promoted.result).said.outputs.get('changed'), 'true');
       await usersGet(url, 'v2');
       assert.deepEqual([...seen.failures, ...promoted.seen.failures], []);
       assert.match(succeeded(await decide('promote')).log, /Nothing to do: the release was promoted by/);
       assert.equal((await decide('reject')).error?.code, 'NOTHING_HELD');
+    });
+
+    it('is replaced by the next release when its record is lost', async () => {
+      const { client, name: namespace } = at.namespace;
+      const inputs = { strategy: 'canary', canaryDuration: '1', holdForPromotion: 'true' };
+      succeeded(await deploy('2', inputs));
+      const record = { apiVersion: 'v1', kind: 'Secret', name: 'model-delivery-held-web', namespace };
+      await client.remove(record, { propagation: 'Background' }, soon());
+      assert.equal((await decide('promote')).error?.code, 'HELD_RECORD_LOST');
+      assert.match(succeeded(await deploy('2', {})).log, /record of the release that is held on .* is lost/);
+      await usersGet(url, 'v2');
     });
 
     it('is taken back when it is rejected, which may be repeated', async () => {

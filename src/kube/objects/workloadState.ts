@@ -91,10 +91,19 @@ export function newReplicaSet(
 ): KubeObject | undefined {
   const { status } = deployment as Deployment;
   if (!observed(deployment, status?.observedGeneration)) return undefined;
+  return replicaSetOf(deployment, deployment.metadata.uid, replicaSets);
+}
+
+/** The ReplicaSet of the template that a Deployment, or a snapshot of it, has; `uid` is that of the live Deployment. */
+export function replicaSetOf(
+  deployment: KubeObject,
+  uid: string | undefined,
+  replicaSets: readonly KubeObject[],
+): KubeObject | undefined {
   const template = templateOf(deployment);
   const born = (set: KubeObject): string => set.metadata.creationTimestamp ?? '';
   return replicaSets
-    .filter((set) => ownedBy(set, deployment.metadata.uid) && isDeepStrictEqual(templateOf(set), template))
+    .filter((set) => ownedBy(set, uid) && isDeepStrictEqual(templateOf(set), template))
     .sort((a, b) => born(a).localeCompare(born(b)))[0];
 }
 

@@ -2,12 +2,12 @@ import type { Log } from '../../host/host.ts';
 import type { KubeClient } from '../api/client.ts';
 import { describe, type KubeObject, refOf } from '../objects/objects.ts';
 import { rolloutKinds } from '../objects/workload.ts';
-import { type Change, restorable } from '../plan/plan.ts';
+import type { Change } from '../plan/plan.ts';
 import { removeCreated } from '../plan/removal.ts';
 import { watchRollouts } from '../rollout/rollouts.ts';
-import { removeStuckPods } from '../rollout/stuckPods.ts';
 import { removeCanaries } from '../stages/canaryService.ts';
-import { putRouteBack } from '../stages/routeStatus.ts';
+import { sendBack } from '../stages/pins.ts';
+import { type Former, putBack } from './putBack.ts';
 
 export interface RestoreOptions {
   readonly client: KubeClient;
@@ -18,22 +18,8 @@ export interface RestoreOptions {
   readonly removeOnFailure: boolean;
 }
 
-/** Time for the API server to take the old state back; the agent kills a cancelled task seconds later. */
+/** Time for the API server to take requests; the agent kills a cancelled task seconds later. */
 const requestsMs = 20_000;
-/** Time for the same where nobody is in a hurry: the API server may be restarting. */
-const patientMs = 90_000;
-
-async function putBack(change: Change, live: KubeObject, options: RestoreOptions): Promise<KubeObject> {
-  const signal = AbortSignal.timeout(options.timeoutMs === 0 ? requestsMs : patientMs);
-  const snapshot = restorable(live, change.manifest.object);
-  const restored =
-    snapshot.kind === 'HTTPRoute'
-      ? await putRouteBack(options.client, snapshot, signal)
-      : await options.client.apply(snapshot, { dryRun: false, force: true }, signal);
-  options.log.info(`Restored ${describe(refOf(restored))} to its state before this run`);
-  if (restored.kind === 'StatefulSet') await removeStuckPods(restored, { ...options, signal });
-  return restored;
-}
 
 async function areHealthy(workloads: readonly KubeObject[], options: RestoreOptions): Promise<boolean> {
   const signal = AbortSignal.timeout(options.timeoutMs + requestsMs);
@@ -60,41 +46,54 @@ async function clearCreated(changes: readonly Change[], options: RestoreOptions)
   return false;
 }
 
-async function putBackAll(
-  changes: readonly { readonly change: Change; readonly live: KubeObject }[],
-  options: RestoreOptions,
-): Promise<boolean> {
-  const restored: KubeObject[] = [];
-  for (const { change, live } of changes) restored.push(await putBack(change, live, options));
-  if (options.timeoutMs === 0) return true;
-  const workloads = restored.filter((object) => rolloutKinds.includes(object.kind));
-  return areHealthy(workloads, options);
-}
-
-async function restoreUpdated(
-  updated: readonly { readonly change: Change; readonly live: KubeObject }[],
-  options: RestoreOptions,
-): Promise<boolean> {
-  // Routes first: no user is to be sent to pods that go. Services last: until the former pods alone are back, users
-  // stay where they are.
-  const routes = updated.filter(({ live }) => live.kind === 'HTTPRoute');
-  const services = updated.filter(({ live }) => live.kind === 'Service');
-  const others = updated.filter(({ live }) => live.kind !== 'Service' && live.kind !== 'HTTPRoute');
+/** One step of the way back: what fails in it is told, and the others follow. */
+async function attempt(what: string, log: Log, step: () => Promise<boolean>): Promise<boolean> {
   try {
-    for (const { change, live } of routes) await putBack(change, live, options);
-    const isRestored = await putBackAll(others, options);
-    for (const { change, live } of services) await putBack(change, live, options);
-    const signal = AbortSignal.timeout(requestsMs);
-    await removeCanaries(
-      updated.map(({ change, live }) => ({ ...change, live })),
-      { ...options, signal },
-    );
-    return isRestored;
+    return await step();
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    options.log.warning(`The former state could not be restored: ${why}`);
+    log.warning(`${what}: ${error instanceof Error ? error.message : String(error)}`);
     return false;
   }
+}
+
+async function areBack(restored: readonly KubeObject[], options: RestoreOptions): Promise<boolean> {
+  if (options.timeoutMs === 0) return true;
+  const workloads = restored.filter((object) => rolloutKinds.includes(object.kind));
+  return attempt('It is not known whether the former state runs again', options.log, () =>
+    areHealthy(workloads, options),
+  );
+}
+
+async function restoreUpdated(updated: readonly Former[], options: RestoreOptions): Promise<boolean> {
+  const { client, log } = options;
+  const soon = (): AbortSignal => AbortSignal.timeout(requestsMs);
+  // Routes first: no user is to be sent to pods that go. Services last: until the former pods alone are back, users
+  // stay where they are, unless a switch has left healthy former pods for pods that fail.
+  const kinds = ['HTTPRoute', 'Service'];
+  const before = updated.map(({ live }) => live);
+  await attempt('Users could not be sent back at once', log, async () => {
+    await sendBack(before, client, log, soon());
+    return true;
+  });
+  const routes = await putBack(
+    updated.filter(({ live }) => live.kind === 'HTTPRoute'),
+    options,
+  );
+  const others = await putBack(
+    updated.filter(({ live }) => !kinds.includes(live.kind)),
+    options,
+  );
+  const isHealthy = await areBack(others.restored, options);
+  const services = await putBack(
+    updated.filter(({ live }) => live.kind === 'Service'),
+    options,
+  );
+  const isClear = await attempt("The canary's own objects could not be removed", log, async () => {
+    const changes = updated.map(({ change, live }) => ({ ...change, live }));
+    await removeCanaries(changes, { ...options, signal: soon() });
+    return true;
+  });
+  return [routes.isAll, others.isAll, isHealthy, services.isAll, isClear].every(Boolean);
 }
 
 /**

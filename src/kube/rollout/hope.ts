@@ -7,19 +7,23 @@ import { type Seen, type WatchUntilOptions, watchUntil } from '../api/watchUntil
 import { describe, isRecord, type KubeObject, refOf } from '../objects/objects.ts';
 import { largestOf, type Quantities } from '../objects/quantities.ts';
 import { isRefusedForGood, scaleUpOf, unschedulable } from './noNode.ts';
-import type { RolloutProblem } from './rollout.ts';
+import { type RolloutProblem, refusedProblem } from './rollout.ts';
 
 const checkMs = 5000;
 /** An autoscaler looks for such pods every ten seconds; one that has said nothing for so long is not there. */
 const silenceMs = 60_000;
+/** The controller has tried again within this time, and former pods have ended. */
+const refusalMs = 30_000;
 
 /** A workload under way with its new pods. */
 export interface Waiting {
   readonly workload: KubeObject;
   readonly pods: readonly Pod[];
+  /** Why no more of them are created now, where that may pass. */
+  readonly refusal: string | undefined;
 }
 
-/** A workload with a pod that no node will take, however long one waits. */
+/** A workload with a pod that no quota or node will take, however long one waits. */
 export interface Hopeless {
   readonly workload: KubeObject;
   readonly problem: RolloutProblem;
@@ -29,7 +33,7 @@ interface Hoping {
   readonly client: KubeClient;
   readonly log: Log;
   readonly signal: AbortSignal;
-  /** When each pod was first seen to be refused for good. */
+  /** When each pod, or a workload's pods, were first seen to be refused. */
   readonly since: Map<string, number>;
   readonly told: Set<KubeObject>;
 }
@@ -51,23 +55,36 @@ function eventsOf(pod: Pod, { client, signal }: Hoping): Promise<readonly KubeOb
   return eventsAbout(client, { kind: 'Pod', name, namespace }, signal).catch(() => undefined);
 }
 
-async function judge({ workload, pods }: Waiting, hoping: Hoping): Promise<Hopeless | undefined> {
+/** Milliseconds for which something is known to be so, from the first time it is asked. */
+function age(key: string, { since }: Hoping): number {
+  const now = performance.now();
+  const first = since.get(key) ?? now;
+  since.set(key, first);
+  return now - first;
+}
+
+/** A refusal that lasts: former pods have ended by now. */
+function lastingRefusal({ workload, refusal }: Waiting, hoping: Hoping): Hopeless | undefined {
+  const key = describe(refOf(workload));
+  if (refusal === undefined) hoping.since.delete(key);
+  else if (age(key, hoping) >= refusalMs) return { workload, problem: refusedProblem(refusal) };
+  return undefined;
+}
+
+async function judgeNodes({ workload, pods }: Waiting, hoping: Hoping): Promise<Hopeless | undefined> {
   const refused = pods.filter((pod) => unschedulable(pod) !== undefined);
   const largest = refused.length === 0 ? undefined : await largestNode(hoping);
   const pod = refused.find((one) => isRefusedForGood(one, largest));
   const events = pod === undefined ? undefined : await eventsOf(pod, hoping);
   if (pod === undefined || events === undefined) return undefined;
-  const { since, told, log } = hoping;
-  const key = pod.metadata?.uid ?? '';
-  const firstSeen = since.get(key) ?? performance.now();
-  since.set(key, firstSeen);
+  const { told, log } = hoping;
+  const refusedMs = age(pod.metadata?.uid ?? '', hoping);
   const scaleUp = scaleUpOf(events);
   if (scaleUp === 'coming' && !told.has(workload)) {
     told.add(workload);
     log.info(`${describe(refOf(workload))}: a node is being added for its pods`);
   }
-  const isLost =
-    scaleUp === 'refused' || (scaleUp === 'silent' && performance.now() - firstSeen >= silenceMs);
+  const isLost = scaleUp === 'refused' || (scaleUp === 'silent' && refusedMs >= silenceMs);
   if (!isLost) return undefined;
   const who = scaleUp === 'refused' ? 'and the autoscaler has none to add' : 'and none is being added';
   const message = `no node of the cluster can take the pod, ${who}: ${unschedulable(pod) ?? ''}`;
@@ -78,15 +95,16 @@ async function nextHopeless(waiting: () => readonly Waiting[], hoping: Hoping): 
   for (;;) {
     await sleep(checkMs, undefined, { signal: hoping.signal });
     for (const one of waiting()) {
-      const hopeless = await judge(one, hoping);
+      const hopeless = lastingRefusal(one, hoping) ?? (await judgeNodes(one, hoping));
       if (hopeless !== undefined) return hopeless;
     }
   }
 }
 
 /**
- * {@link watchUntil} that ends too when a pod of what is waited for will never find a node: the nodes lack what it asks
- * for, and no autoscaler adds one that has it. A node that is being added is waited for.
+ * {@link watchUntil} that ends too when a quota goes on refusing the pods of what is waited for, or one of them will never
+ * find a node: the nodes lack what it asks for, and no autoscaler adds one that has it. A node that is being added is
+ * waited for.
  */
 export async function watchHoping<T>(
   client: KubeClient,

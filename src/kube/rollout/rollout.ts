@@ -29,15 +29,31 @@ export interface View {
   readonly pods: readonly KubeObject[];
 }
 
-/** What the cluster says when it will create no more pods, however long one waits. */
-export const hopeless = /exceeded quota|forbidden|is invalid|admission webhook/i;
+/** What the cluster says when it will create no more pods, however long one waits; a webhook that is out may come back. */
+export const hopeless = /exceeded quota|forbidden|is invalid|denied (the )?request/i;
+
+/**
+ * A quota's refusal that may pass by itself: former pods that end give their room back, and so may those that are
+ * missing to the number wanted. The controller tries again, at growing intervals.
+ */
+export function passingRefusal({ workload, pods }: View): string | undefined {
+  const state = workload === undefined ? undefined : workloadState(workload);
+  if (state?.blocked === undefined || !/exceeded quota/i.test(state.blocked)) return undefined;
+  const staying = pods.filter((pod) => pod.metadata.deletionTimestamp === undefined).length;
+  return staying < pods.length || staying < state.wanted ? state.blocked : undefined;
+}
+
+/** The problem of a workload whose pods are not even created. */
+export function refusedProblem(refusal: string): RolloutProblem {
+  return { kind: 'blocked', message: `the cluster creates no more pods: ${refusal}` };
+}
 
 /** The problem that ends this rollout now; undefined while there is still hope. */
 export function terminalProblem(view: View): RolloutProblem | undefined {
   if (view.workload === undefined) return { kind: 'deleted', message: 'it was deleted while it rolled out' };
   const { blocked } = workloadState(view.workload);
-  if (blocked !== undefined && hopeless.test(blocked)) {
-    return { kind: 'blocked', message: `the cluster creates no more pods: ${blocked}` };
+  if (blocked !== undefined && hopeless.test(blocked) && passingRefusal(view) === undefined) {
+    return refusedProblem(blocked);
   }
   return worstPod(view, (trouble) => trouble.terminal);
 }

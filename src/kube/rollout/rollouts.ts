@@ -9,6 +9,7 @@ import {
   collections,
   deadlineProblem,
   outcomeOf,
+  passingRefusal,
   podsUnderWay,
   progressLine,
   type RolloutOutcome,
@@ -128,7 +129,7 @@ export async function watchRollouts(
   return workloads.flatMap((workload) => outcomes.get(workload) ?? []);
 }
 
-/** A workload has failed whose pods find no node; what is left of the time goes on for the others. */
+/** A workload has failed whose pods find no room; what is left of the time goes on for the others. */
 async function giveUp(
   { workload, problem }: Hopeless,
   pending: Map<KubeObject, Pending>,
@@ -167,7 +168,11 @@ async function watchPending(
   };
   const watched = sharedCollections([...pending.keys()]);
   const waiting = (): Waiting[] =>
-    [...pending.values()].map(({ workload, view }) => ({ workload, pods: podsUnderWay(view) }));
+    [...pending.values()].map(({ workload, view }) => ({
+      workload,
+      pods: podsUnderWay(view),
+      refusal: passingRefusal(view),
+    }));
   const { answer, hopeless } = await watchHoping(
     options.client,
     watched,

@@ -4,7 +4,7 @@ import type { KubeObject } from '../objects/objects.ts';
 import { hashLabel } from '../objects/workloadState.ts';
 import type { Change } from '../plan/plan.ts';
 import { observePods, testPods, waitHeld } from './heldPods.ts';
-import { held, replicasOf } from './hold.ts';
+import { held, minReadyMs, replicasOf } from './hold.ts';
 import { type Switch, sendTo, startSwitch } from './pins.ts';
 import { applyStage as apply, marked, type StageOptions } from './stageOptions.ts';
 
@@ -22,7 +22,7 @@ const switchBackMs = 15_000;
 async function switchUsers(
   to: Switch,
   pods: readonly Pod[],
-  keepMs: number,
+  watchMs: number,
   options: StageOptions,
 ): Promise<void> {
   const hash = pods[0]?.metadata?.labels?.[hashLabel] ?? to.from;
@@ -30,9 +30,9 @@ async function switchUsers(
     const services = await sendTo(hash, to, options);
     options.log.info(`Users are switched to the ${pods.length} new pods`);
     await options.verify(services);
-    if (keepMs === 0) return;
-    options.log.info(`The former pods are kept for ${keepMs / 1000} s`);
-    await observePods(to.workload, pods.length, keepMs, options);
+    if (watchMs === 0) return;
+    options.log.info(`The former pods are kept for ${watchMs / 1000} s`);
+    await observePods(to.workload, pods.length, watchMs, options);
     await options.verify(services);
   } catch (error) {
     await sendTo(to.from, to, options, AbortSignal.timeout(switchBackMs));
@@ -61,6 +61,7 @@ export async function stageBlueGreen(
   );
   await testPods(pods, change.planned, options);
   if (options.hold) return apply(held(marked(change.manifest.object, 'verified', options), wanted), options);
-  await switchUsers(to, pods.fresh, keepMs, options);
+  // Once they are no longer held, only pods that have lasted this long let the former ones go.
+  await switchUsers(to, pods.fresh, Math.max(keepMs, minReadyMs(change.planned)), options);
   return apply(change.manifest.object, options);
 }

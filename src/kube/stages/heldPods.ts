@@ -7,6 +7,7 @@ import { watchHoping } from '../rollout/hope.ts';
 import {
   collections,
   deadlineProblem,
+  passingRefusal,
   podsUnderWay,
   type RolloutProblem,
   terminalProblem,
@@ -52,7 +53,7 @@ export async function waitHeld(
     const pods = readyPods(view);
     return pods.fresh.length >= wanted ? { pods } : undefined;
   };
-  const waiting = () => [{ workload, pods: podsUnderWay(view) }];
+  const waiting = () => [{ workload, pods: podsUnderWay(view), refusal: passingRefusal(view) }];
   const watching = { timeoutMs, signal, log };
   const { answer, hopeless } = await watchHoping(client, collections(workload), watching, look, waiting);
   if (answer !== undefined && 'pods' in answer) return answer.pods;

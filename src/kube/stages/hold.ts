@@ -22,12 +22,20 @@ export type Strategy =
       readonly traffic: 'auto' | 'replicas' | 'weights';
     };
 
-/** Longer than any release lasts: until it is over no new pod counts as available, so no old one goes. */
-const heldSeconds = 86_400;
+/**
+ * Thirty years, longer than any approval is waited for: until they are over no new pod counts as available, so no old
+ * one goes. Twice as many still fit into the API's 32-bit numbers.
+ */
+const heldSeconds = 1_000_000_000;
 
 /** The pods that a Deployment wants; as planned, an autoscaler's number where it owns it. */
 export function replicasOf(workload: KubeObject): number {
   return (workload as Deployment).spec?.replicas ?? 1;
+}
+
+/** How long a pod has to be ready before the manifest counts it as available, in milliseconds. */
+export function minReadyMs(workload: KubeObject): number {
+  return ((workload as Deployment).spec?.minReadySeconds ?? 0) * 1000;
 }
 
 /** New pods that a percentage means: at least one, rounded up. */

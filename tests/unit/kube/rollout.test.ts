@@ -6,6 +6,7 @@ import { newPods, selectorText, workloadState } from '../../../src/kube/objects/
 import { restorable } from '../../../src/kube/plan/plan.ts';
 import {
   deadlineProblem,
+  passingRefusal,
   progressLine,
   terminalProblem,
   type View,
@@ -88,6 +89,13 @@ function view(status: object, ...pods: KubeObject[]): View {
   return { workload: deployment(status), replicaSets: [replicaSet('1'), replicaSet('2')], pods };
 }
 
+const overQuota = 'pods "web-2-x" is forbidden: exceeded quota: small, requested: pods=1';
+
+/** The status of a Deployment whose pods are not created. */
+function refused(message: string): object {
+  return { conditions: [{ type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message }] };
+}
+
 const backOff = (message: string) => container({ waiting: { reason: 'ImagePullBackOff', message } });
 
 describe('A Deployment is complete', () => {
@@ -147,10 +155,8 @@ describe('A rollout ends early', () => {
     assert.match(problem?.message ?? '', /secret "s" not found/);
   });
 
-  it('when the quota allows no more pods', () => {
-    const message = 'pods "web-2-x" is forbidden: exceeded quota: small, requested: pods=1';
-    const conditions = [{ type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message }];
-    const problem = terminalProblem(view({ conditions }));
+  it('when the quota allows no more pods than wanted', () => {
+    const problem = terminalProblem(view(refused(overQuota), pod('1', {}), pod('1', {})));
     assert.equal(problem?.kind, 'blocked');
     assert.match(problem?.message ?? '', /exceeded quota: small/);
   });
@@ -161,6 +167,23 @@ describe('A rollout ends early', () => {
 });
 
 describe('A rollout goes on', () => {
+  it('while former pods end whose place in the quota the new ones will take', () => {
+    const former = pod('1', {});
+    const ending = { ...former, metadata: { ...former.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } };
+    for (const pods of [[pod('1', {}), ending], [pod('1', {})]]) {
+      const now = view(refused(overQuota), ...pods);
+      assert.equal(terminalProblem(now), undefined);
+      assert.equal(passingRefusal(now), overQuota);
+    }
+  });
+
+  it('while an admission webhook does not answer, and not when it has denied', () => {
+    const out = 'Internal error occurred: failed calling webhook "w.example": connection refused';
+    assert.equal(terminalProblem(view(refused(out))), undefined);
+    const denied = 'admission webhook "w.example" denied the request: no team label';
+    assert.equal(terminalProblem(view(refused(denied)))?.kind, 'blocked');
+  });
+
   it('while the registry only does not answer', () => {
     const message = 'ErrImagePull: dial tcp 10.0.0.1:443: i/o timeout';
     assert.equal(terminalProblem(view({}, pod('2', backOff(message)))), undefined);
