@@ -12,7 +12,7 @@ export interface AcrAccess {
   readonly registryUrl: string;
   readonly connection: AzureConnection;
   readonly identity: Identity;
-  readonly host: SignInHost & { readonly log: { warning(text: string): void } };
+  readonly host: SignInHost;
   readonly network?: Network;
 }
 
@@ -100,7 +100,7 @@ function isUnknownResource(error: unknown): boolean {
  * https://learn.microsoft.com/azure/container-registry/container-registry-authentication#authentication-options
  */
 export function createAcrTokens(access: AcrAccess): AcrTokens {
-  const send = createSend(access.network ?? {});
+  const send = createSend(access.network ?? {}, access.host.log);
   const { registryAudience, resourceManagerAudience } = access.connection.cloud;
   let audience = registryAudience;
 

@@ -48,7 +48,7 @@ export function openCluster(
   const arm: Arm = {
     cloud: azure.cloud,
     identity: identityOf(azure, host, network),
-    send: createSend(network),
+    send: createSend(network, host.log),
     signal: host.cancelled,
   };
   const target = { ...name, subscriptionId };

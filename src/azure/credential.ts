@@ -16,6 +16,12 @@ import {
   type SignInHost,
   trustedAuthorities,
 } from './signIn.ts';
+import { tellWaits } from './waiting.ts';
+
+/** As the SDK has it. */
+const usualRetries = 3;
+/** A virtual machine without an identity would be asked for more than a minute. */
+const machineRetries = 2;
 
 function optionsFor(connection: AzureConnection, network: Network, policy: PipelinePolicy) {
   const ca = trustedAuthorities(network);
@@ -24,6 +30,7 @@ function optionsFor(connection: AzureConnection, network: Network, policy: Pipel
     // MSAL asks the public sign-in service whether it knows the authority; it knows none of a private cloud.
     disableInstanceDiscovery: !connection.cloud.authorityIsKnown,
     userAgentOptions: { userAgentPrefix: userAgent() },
+    retryOptions: { maxRetries: usualRetries },
     additionalPolicies: [{ policy, position: 'perRetry' as const }],
     ...sdkClient(),
     ...(ca === undefined ? {} : { tlsOptions: { ca } }),
@@ -70,14 +77,16 @@ async function sdkCredential(
   request: () => TokenRequest,
 ): Promise<TokenCredential> {
   const sdk = await import('@azure/identity');
-  const policy = patience(host.cancelled, (status) => {
+  const retries = connection.kind === 'managedIdentity' ? machineRetries : usualRetries;
+  const onAnswer = (status: number): void => {
     request().status = status;
-  });
+  };
+  const policy = patience({ ...{ cancelled: host.cancelled, retries, onAnswer }, tell: tellWaits(host.log) });
   const options = optionsFor(connection, network, policy);
   switch (connection.kind) {
     case 'workloadIdentity': {
       const { tenantId, clientId } = connection;
-      const assertion = assertionOf(connection, host, createSend(network), request);
+      const assertion = assertionOf(connection, host, createSend(network, host.log), request);
       return new sdk.ClientAssertionCredential(tenantId, clientId, assertion, options);
     }
     case 'clientSecret': {
@@ -105,8 +114,7 @@ async function sdkCredential(
         userAgentOptions: { userAgentPrefix: userAgent() },
         // The machine's own service is never behind a proxy, whatever the environment says.
         ...sdkClient(),
-        // A virtual machine without an identity would be asked for more than a minute.
-        retryOptions: { maxRetries: 2 },
+        retryOptions: { maxRetries: machineRetries },
         additionalPolicies: options.additionalPolicies,
       });
   }
@@ -139,7 +147,8 @@ export function createCredential(
     } catch (error) {
       host.cancelled.throwIfAborted();
       const reason =
-        current.failure ?? (await hiddenReason(error, connection, createSend(network), host.cancelled));
+        current.failure ??
+        (await hiddenReason(error, connection, createSend(network, host.log), host.cancelled));
       throw explainSignIn(reason, connection, scopes, current.status);
     }
   };

@@ -1,8 +1,10 @@
 import { request as send } from 'undici';
+import type { Log } from '../host/host.ts';
 import { createDispatcher } from '../http/network/routed.ts';
 import { type AskedService, correlation, ownHeaders, withSentId } from '../http/ownRequest.ts';
 import { isTemporaryNetworkError, isTemporaryStatus, parseRetryAfter, retry } from '../http/retry.ts';
 import { type Network, trustedAuthorities } from './signIn.ts';
+import { tellWaits } from './waiting.ts';
 
 export interface AzureRequest {
   readonly method: 'GET' | 'POST';
@@ -51,8 +53,12 @@ function afterMs(error: unknown): number | undefined {
   return parseRetryAfter(Array.isArray(header) ? header[0] : header);
 }
 
-/** A sender for Azure's small services (OIDC, resource manager, registry tokens); throws what the socket threw. */
-export function createSend(network: Network): SendAzure {
+/**
+ * A sender for Azure's small services (OIDC, resource manager, registry tokens); throws what the socket threw. `log`
+ * learns of waits.
+ */
+export function createSend(network: Network, log?: Pick<Log, 'info'>): SendAzure {
+  const tell = log === undefined ? undefined : tellWaits(log);
   const ca = trustedAuthorities(network);
   const dispatcher = ca === undefined ? undefined : createDispatcher({ connect: { ca } });
 
@@ -87,6 +93,9 @@ export function createSend(network: Network): SendAzure {
       return await retry(() => attempt(request, signal), {
         attempts,
         signal,
+        onRetry: (error, waitMs) => {
+          if (error instanceof Passing) tell?.(error.answer.status, request.url, waitMs);
+        },
         advise: (error) => {
           const wait = afterMs(error);
           const passes = error instanceof Passing || isTemporaryNetworkError(error);

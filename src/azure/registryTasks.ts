@@ -162,7 +162,7 @@ function createRegistryTasks({ arm, lasting, subscriptionId, registry, secret }:
 export function openRegistryTasks(
   connection: ServiceConnection,
   registryUrl: string,
-  host: Pick<Host, 'secret' | 'pipelineIdentity' | 'cancelled'>,
+  host: Pick<Host, 'secret' | 'pipelineIdentity' | 'cancelled' | 'log'>,
   network: Network = {},
 ): RegistryTasks {
   const azure = azureConnection(connection);
@@ -175,10 +175,13 @@ export function openRegistryTasks(
   // Signs in after the agent's cancel too: the run has to be cancelled then.
   const identity = createCredential(
     azure,
-    { secret, pipelineIdentity: () => host.pipelineIdentity(), cancelled: new AbortController().signal },
+    {
+      ...{ secret, pipelineIdentity: () => host.pipelineIdentity(), log: host.log },
+      cancelled: new AbortController().signal,
+    },
     network,
   );
-  const common = { cloud: azure.cloud, identity, send: createSend(network) };
+  const common = { cloud: azure.cloud, identity, send: createSend(network, host.log) };
   return createRegistryTasks({
     arm: { ...common, signal: host.cancelled },
     lasting: (ms) => ({ ...common, signal: AbortSignal.timeout(ms) }),

@@ -2,7 +2,7 @@ import { rootCertificates } from 'node:tls';
 import type { Host } from '../host/host.ts';
 
 /** What signing in needs of the agent. */
-export type SignInHost = Pick<Host, 'secret' | 'pipelineIdentity' | 'cancelled'>;
+export type SignInHost = Pick<Host, 'secret' | 'pipelineIdentity' | 'cancelled' | 'log'>;
 
 /** What every connection to Azure's services needs beside addresses. */
 export interface Network {

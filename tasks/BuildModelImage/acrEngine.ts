@@ -45,6 +45,7 @@ export function acrEngine(
         secret: (value) => host.secret(value),
         pipelineIdentity: () => host.pipelineIdentity(),
         cancelled: run.signal,
+        log: host.log,
       });
       return createAcrEngine({ ...options, ...own, tasks }).build();
     },

@@ -236,9 +236,13 @@ describe('signing in to Azure', () => {
 
   it('waits as long as a throttled sign-in service asks for', async () => {
     local.entra.failNext(1, 429, 1);
-    const { identity } = signedIn(local, azureServiceConnection(local, 'clientSecret'));
+    const { identity, said } = signedIn(local, azureServiceConnection(local, 'clientSecret'));
     assert.ok((await identity.getToken(storage)).token);
     assert.equal(local.entra.tooEarly, 0);
+    const { host } = new URL(local.entra.url);
+    assert.deepEqual(said.lines, [
+      `${host} takes no more requests for now (HTTP 429): next attempt in 1.0 s`,
+    ]);
   });
 
   it('ends such a wait with the job', async () => {

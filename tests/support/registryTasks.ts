@@ -83,7 +83,7 @@ export async function startTasksBench(byRepository = false): Promise<TasksBench>
         connection,
         registryUrl,
         {
-          ...{ secret: host.secret, cancelled: signal },
+          ...{ secret: host.secret, cancelled: signal, log: host.log },
           pipelineIdentity: () => host.pipelineIdentity(),
         },
         network,

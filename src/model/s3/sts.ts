@@ -67,7 +67,7 @@ async function pipelineToken(
   network: Network,
 ): Promise<string> {
   const request = { pipeline: host.pipelineIdentity(), connectionId, signal: host.cancelled };
-  const token = await requestOidcToken(createSend(network), request);
+  const token = await requestOidcToken(createSend(network, host.log), request);
   host.secret(token);
   return token;
 }

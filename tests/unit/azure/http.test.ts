@@ -31,4 +31,28 @@ describe('a request to a service of Azure', () => {
     assert.deepEqual(await asked(true, 429), [200, 2]);
     assert.deepEqual(await asked(true, 502), [502, 1]);
   });
+
+  it('tells a wait that a service asks for, and not one of a moment', async () => {
+    const lines: string[] = [];
+    let asks: readonly string[] = ['1', '0'];
+    const server = createServer((_request, response) => {
+      const [wait, ...rest] = asks;
+      asks = rest;
+      response.writeHead(wait === undefined ? 200 : 429, { 'retry-after': wait ?? '' }).end('{}');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const { port } = server.address() as AddressInfo;
+      const send = createSend({}, { info: (text) => void lines.push(text) });
+      const answer = await send(
+        { method: 'GET', url: `http://127.0.0.1:${port}/` },
+        AbortSignal.timeout(30_000),
+      );
+      assert.equal(answer.status, 200);
+      const why = 'takes no more requests for now (HTTP 429)';
+      assert.deepEqual(lines, [`127.0.0.1:${port} ${why}: next attempt in 1.0 s`]);
+    } finally {
+      server.close();
+    }
+  });
 });

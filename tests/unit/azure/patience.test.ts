@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { createHttpHeaders, createPipelineRequest, type PipelineResponse } from '@azure/core-rest-pipeline';
 import { patience } from '../../../src/azure/patience.ts';
 
+const nothing = (): void => undefined;
+
 async function waitAskedBy(status: number, retryAfter: string): Promise<string | undefined> {
   const request = createPipelineRequest({ url: 'https://login.example' });
   const answer: PipelineResponse = {
@@ -9,7 +11,12 @@ async function waitAskedBy(status: number, retryAfter: string): Promise<string |
     status,
     headers: createHttpHeaders({ 'retry-after': retryAfter }),
   };
-  const policy = patience(AbortSignal.timeout(1000), () => undefined);
+  const policy = patience({
+    cancelled: AbortSignal.timeout(1000),
+    retries: 3,
+    onAnswer: nothing,
+    tell: nothing,
+  });
   return (await policy.sendRequest(request, async () => answer)).headers.get('retry-after');
 }
 
