@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { soon } from '../support/deployment.ts';
 import { releases, succeeded } from '../support/releases.ts';
 
@@ -56,6 +57,27 @@ describe('DeployToAks with generated objects', function () {
     }
     const again = succeeded(await deploy(inputs));
     assert.equal(again.said.outputs.get('changed'), 'false', again.log);
+  });
+
+  it('are not called good while their probe has no address to be sent to', async () => {
+    const inputs = { ...{ appName: 'routed', serviceType: 'ClusterIP', route: 'ingress' }, probePath: '/' };
+    const none = await deploy({ ...inputs, addressTimeout: '1' });
+    assert.equal(none.error?.code, 'ADDRESS_TIMEOUT', none.log);
+    assert.match(none.error.message, /Ingress 'routed'.* got no load-balancer address within 1 s/);
+    const later = deploy({ ...inputs, addressTimeout: '30', probeTimeout: '1' });
+    // What a controller does: it writes the status when its own Service has an address.
+    while ((await find('networking.k8s.io/v1', 'Ingress', 'routed')) === undefined) await sleep(20);
+    await at.namespace.transport.json({
+      call: { verb: 'patch', what: 'the Ingress' },
+      method: 'PATCH',
+      path: `/apis/networking.k8s.io/v1/namespaces/${at.namespace.name}/ingresses/routed/status`,
+      contentType: 'application/merge-patch+json',
+      body: { status: { loadBalancer: { ingress: [{ ip: '127.0.0.7' }] } } },
+      signal: soon(),
+    });
+    const run = await later;
+    assert.equal(run.error?.code, 'PROBE_FAILED', run.log);
+    assert.match(run.log, /Address: http:\/\/127\.0\.0\.7/);
   });
 
   it('for a Gateway are refused where the cluster has none, before anything changes', async () => {

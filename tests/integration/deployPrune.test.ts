@@ -88,6 +88,23 @@ describe('DeployToAks with prune', function () {
     assert.equal(again.said.outputs.get('changed'), 'false', again.log);
   });
 
+  it('leaves what another release applies too', async () => {
+    const name = 'model-delivery-other';
+    const ref = { apiVersion: 'v1', kind: 'ConfigMap', name: 'shared', namespace: at.namespace.name };
+    await at.namespace.client.create(
+      {
+        ...{ apiVersion: 'v1', kind: 'ConfigMap' },
+        metadata: { name, namespace: ref.namespace, labels: { 'model-delivery/inventory': 'true' } },
+        data: { objects: JSON.stringify([ref]) },
+      },
+      soon(),
+    );
+    succeeded(await deploy([configMap('three'), configMap('shared')]));
+    const run = succeeded(await deploy([configMap('three')]));
+    assert.match(run.log, /ConfigMap 'shared'.* stays: it is part of ConfigMap 'model-delivery-other'/);
+    assert.ok(await exists('shared'));
+  });
+
   it('removes what left a release that is held once it is promoted', async () => {
     const held = { tagFilter: '^3$', strategy: 'canary', canaryDuration: '1', holdForPromotion: 'true' };
     assert.equal(succeeded(await deploy([], held)).said.outputs.get('held'), 'true');

@@ -2,6 +2,7 @@ import { DeliveryError, type ErrorDetails } from '../../errors.ts';
 import { admissionRefusal } from './admissionError.ts';
 import { azureRoleRemedy, byAzureRoles } from './azureRoles.ts';
 import type { Call, Explanation } from './explanation.ts';
+import { withoutValues } from './withoutValues.ts';
 
 /** The API server's Status object, as far as it is read here. */
 export interface Status {
@@ -31,6 +32,10 @@ export class ApiError extends DeliveryError {
     this.reason = reason;
   }
 }
+
+/** Server-side apply answers 500 for a field or value that the kind's schema does not have, or cannot be read. */
+const misfits =
+  /failed to create typed patch object|field not declared in schema|failed to convert new object|unable to convert unstructured object|error decoding from json/;
 
 function forbidden(call: Call, message: string): Explanation {
   if (/exceeded quota/.test(message)) {
@@ -157,14 +162,26 @@ function other(call: Call, status: number, message: string): Explanation {
   };
 }
 
-function explanation(call: Call, code: number, status: Status): Explanation {
+/** The answer fit to be shown. */
+function shown({ message, details, ...rest }: Status, isSecret: boolean): Status {
+  const clean = (text: string): string => withoutValues(text, isSecret);
+  const causes = details?.causes?.map((cause) =>
+    cause.message === undefined ? cause : { ...cause, message: clean(cause.message) },
+  );
+  return {
+    ...rest,
+    ...(message === undefined ? {} : { message: clean(message) }),
+    ...(details === undefined ? {} : { details: causes === undefined ? details : { ...details, causes } }),
+  };
+}
+
+function explanation(call: Call, code: number, answer: Status): Explanation {
+  const status = shown(answer, call.what.startsWith("Secret '"));
   const message = status.message ?? 'no message';
   const refused = admissionRefusal(call, message);
   if (refused !== undefined) return refused;
   if (/is being terminated/.test(message)) return terminating(call, message);
-  // Server-side apply answers 500 for a field or value that the kind's schema does not have.
-  if (/failed to create typed patch object|field not declared in schema/.test(message))
-    return invalid(call, status);
+  if (misfits.test(message)) return invalid(call, status);
   if (code === 401) return unauthenticated(call);
   if (code === 403) return forbidden(call, message);
   if (code === 404) return notFound(call, status);

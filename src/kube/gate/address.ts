@@ -36,8 +36,8 @@ export function wantsLoadBalancer(object: KubeObject): boolean {
   return object.kind === 'Service' && (object as Service).spec?.type === 'LoadBalancer';
 }
 
-async function refusals(client: KubeClient, service: KubeObject, signal: AbortSignal): Promise<string> {
-  const events = await eventsAbout(client, refOf(service), signal).catch(() => []);
+async function refusals(client: KubeClient, object: KubeObject, signal: AbortSignal): Promise<string> {
+  const events = await eventsAbout(client, refOf(object), signal).catch(() => []);
   const warnings = events.filter((event) => event['type'] === 'Warning');
   return warnings.map((event) => String(event['message'])).at(-1) ?? 'the cluster reports no reason';
 }
@@ -64,10 +64,22 @@ export async function waitForAddress(
     services?.map(addressOf).find((address) => address !== undefined),
   );
   if (answer !== undefined) return answer;
-  throw new DeliveryError({
+  const remedy = "Check the cluster's load balancer and its quota of addresses, or raise 'addressTimeout'.";
+  throw await noAddress(client, service, remedy, options);
+}
+
+/** An object that got no address in its time, with what the cluster says of it. */
+export async function noAddress(
+  client: KubeClient,
+  object: KubeObject,
+  remedy: string,
+  { timeoutMs, signal }: AddressOptions,
+): Promise<DeliveryError> {
+  const why = await refusals(client, object, signal);
+  return new DeliveryError({
     code: 'ADDRESS_TIMEOUT',
     side: 'cluster',
-    message: `${subject} got no load-balancer address within ${options.timeoutMs / 1000} s: ${await refusals(client, service, options.signal)}.`,
-    remedy: "Check the cluster's load balancer and its quota of addresses, or raise 'addressTimeout'.",
+    message: `${describe(refOf(object))} got no load-balancer address within ${timeoutMs / 1000} s: ${why}.`,
+    remedy,
   });
 }

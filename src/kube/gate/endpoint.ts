@@ -2,11 +2,11 @@ import { DeliveryError } from '../../errors.ts';
 import type { Log } from '../../host/host.ts';
 import type { KubeClient } from '../api/client.ts';
 import { dnsNameOf } from '../manifests/dnsLabel.ts';
-import type { KubeObject } from '../objects/objects.ts';
+import { describe, type KubeObject, refOf } from '../objects/objects.ts';
 import type { Change } from '../plan/plan.ts';
 import { type Address, waitForAddress, wantsLoadBalancer } from './address.ts';
 import { probe } from './probe.ts';
-import { addressOfRoute, isRoute } from './routeAddress.ts';
+import { addressOfRoute, isRoute, waitForRoute } from './routeAddress.ts';
 
 export interface ReachOptions {
   readonly client: KubeClient;
@@ -35,13 +35,25 @@ export function checkProbe(probePath: string | undefined, changes: readonly Chan
   });
 }
 
+/** Nobody waits for an address that is not asked; a probe has to be sent somewhere. */
+async function withoutService(
+  route: KubeObject | undefined,
+  { client, log, signal, addressTimeoutMs: timeoutMs, probePath }: ReachOptions,
+): Promise<Address | undefined> {
+  if (route === undefined) return undefined;
+  if (probePath !== undefined) return waitForRoute(client, route, { log, signal, timeoutMs });
+  log.info(`${describe(refOf(route))} has no host and no address yet`);
+  return undefined;
+}
+
 /** Where users are sent first: by an Ingress or HTTPRoute that has a place, else by a load balancer's Service. */
 async function findAddress(live: readonly KubeObject[], options: ReachOptions): Promise<Address | undefined> {
   const { client, log, signal, addressTimeoutMs: timeoutMs } = options;
   const route = live.find(isRoute);
   const routed = route === undefined ? undefined : await addressOfRoute(route, client, signal);
   const service = live.find(wantsLoadBalancer);
-  if (routed !== undefined || service === undefined) return routed;
+  if (routed !== undefined) return routed;
+  if (service === undefined) return withoutService(route, options);
   const address = await waitForAddress(client, service, { log, signal, timeoutMs });
   const name = await dnsNameOf(client, service, signal);
   return name === undefined

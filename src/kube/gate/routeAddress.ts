@@ -1,7 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Ingress } from 'kubernetes-types/networking/v1.d.ts';
 import type { KubeClient } from '../api/client.ts';
-import { isRecord, type KubeObject } from '../objects/objects.ts';
-import type { Address } from './address.ts';
+import { describe, isRecord, type KubeObject, refOf } from '../objects/objects.ts';
+import { type Address, type AddressOptions, noAddress } from './address.ts';
+
+const askEveryMs = 1000;
 
 function ingressAddress(object: KubeObject): Address | undefined {
   const { spec, status } = object as Ingress;
@@ -53,4 +56,28 @@ export async function addressOfRoute(
   signal: AbortSignal,
 ): Promise<Address | undefined> {
   return route.kind === 'Ingress' ? ingressAddress(route) : routeAddress(route, client, signal);
+}
+
+/**
+ * The same, waited for where it has no host and its controller has given it no address yet: that comes seconds after
+ * it was made. Throws ADDRESS_TIMEOUT.
+ */
+export async function waitForRoute(
+  client: KubeClient,
+  route: KubeObject,
+  options: AddressOptions,
+): Promise<Address> {
+  const { log, signal, timeoutMs } = options;
+  const endsAt = performance.now() + timeoutMs;
+  for (let live: KubeObject | undefined = route, isTold = false; ; isTold = true) {
+    const address = live === undefined ? undefined : await addressOfRoute(live, client, signal);
+    if (address !== undefined) return address;
+    if (performance.now() >= endsAt) break;
+    if (!isTold) log.info(`${describe(refOf(route))}: waiting for its controller's address`);
+    await sleep(askEveryMs, undefined, { signal });
+    live = await client.get(refOf(route), signal);
+  }
+  const remedy =
+    "Look after the controller of this Ingress or Gateway (its class, its own Service), or raise 'addressTimeout'.";
+  throw await noAddress(client, route, remedy, options);
 }

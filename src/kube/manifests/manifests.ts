@@ -56,12 +56,26 @@ function check(value: unknown, origin: string): KubeObject {
   return value as unknown as KubeObject;
 }
 
+/** Told here and not by the API server, whose answer would quote the value. */
+function checkSecret(secret: KubeObject, origin: string): void {
+  for (const field of ['data', 'stringData']) {
+    const values = secret[field];
+    for (const [key, value] of Object.entries(isRecord(values) ? values : {})) {
+      if (value === null || typeof value === 'string') continue;
+      const remedy = 'Write the value in quotes, or as a block (|): a Secret holds text only.';
+      throw invalid(origin, `'${field}.${key}' is not text but a ${typeof value}`, remedy);
+    }
+  }
+}
+
 /** A List's items are objects of their own. */
 function flatten(value: unknown, origin: string): Manifest[] {
   if (isRecord(value) && String(value['kind']).endsWith('List') && Array.isArray(value['items'])) {
     return value['items'].flatMap((item, index) => flatten(item, `${origin}, items[${index}]`));
   }
-  return [{ origin, object: check(value, origin) }];
+  const object = check(value, origin);
+  if (object.kind === 'Secret') checkSecret(object, origin);
+  return [{ origin, object }];
 }
 
 function toValue(document: Document.Parsed, origin: string): unknown {

@@ -2,6 +2,7 @@ import { DeliveryError } from '../../errors.ts';
 import type { Log } from '../../host/host.ts';
 import type { KubeClient } from '../api/client.ts';
 import type { Right } from '../api/right.ts';
+import { ApiError } from '../api/statusError.ts';
 import { describe, identity, isRecord, type KubeObject, type ObjectRef, refOf } from '../objects/objects.ts';
 import { isOurs, removeObject } from './removal.ts';
 
@@ -13,7 +14,7 @@ export interface InventoryName {
 
 export interface Inventory {
   readonly recorded: readonly ObjectRef[];
-  /** Recorded objects that the manifests no longer have, that still live, and that are still ours. */
+  /** Recorded objects that the manifests no longer have, that still live, and that are still this release's alone. */
   readonly departed: readonly KubeObject[];
 }
 
@@ -58,17 +59,72 @@ function parse(found: KubeObject): ObjectRef[] {
   }
 }
 
-async function departedObject(
+interface ReadOptions {
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** Why an object that left the manifests is not to be removed; undefined where it is. */
+function whyKept(live: KubeObject, others: Others): string | undefined {
+  if (neverPruned.includes(live.kind)) return 'its kind is never pruned';
+  if (!isOurs(live)) return 'it is managed by somebody else now';
+  const release = others.owners.get(identity(refOf(live)));
+  if (release !== undefined) return `it is part of ${release} too`;
+  return others.unseen.has(live.metadata.namespace)
+    ? `the releases that are recorded in namespace '${live.metadata.namespace}' may not be listed`
+    : undefined;
+}
+
+/** What other releases apply. */
+interface Others {
+  /** Their records, by the objects in them. */
+  readonly owners: ReadonlyMap<string, string>;
+  /** Namespaces whose records this identity may not list. */
+  readonly unseen: ReadonlySet<string | undefined>;
+}
+
+/** Reads what other releases have recorded in these namespaces. */
+async function readOthers(
   client: KubeClient,
-  ref: ObjectRef,
-  options: { readonly log: Log; readonly signal: AbortSignal },
+  own: KubeObject,
+  namespaces: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<Others> {
+  const owners = new Map<string, string>();
+  const unseen = new Set<string>();
+  for (const namespace of namespaces) {
+    const records = { apiVersion: 'v1', kind: 'ConfigMap', namespace, labelSelector: `${label}=true` };
+    try {
+      const { items } = await client.list(records, signal);
+      for (const item of items) {
+        const record = { ...item, apiVersion: 'v1', kind: 'ConfigMap' };
+        if (identity(refOf(record)) === identity(refOf(own))) continue;
+        for (const ref of parse(record)) owners.set(identity(ref), describe(refOf(record)));
+      }
+    } catch (error) {
+      if (!(error instanceof ApiError && error.status === 403)) throw error;
+      unseen.add(namespace);
+    }
+  }
+  return { owners, unseen };
+}
+
+async function departedObjects(
+  client: KubeClient,
+  own: KubeObject,
+  gone: readonly ObjectRef[],
+  { log, signal }: ReadOptions,
 ): Promise<KubeObject[]> {
-  const live = await client.get(ref, options.signal);
-  if (live === undefined) return [];
-  if (!neverPruned.includes(ref.kind) && isOurs(live)) return [live];
-  const why = isOurs(live) ? 'its kind is never pruned' : 'it is managed by somebody else now';
-  options.log.info(`${describe(ref)} left the manifests and stays: ${why}`);
-  return [];
+  const found = await Promise.all(gone.map((ref) => client.get(ref, signal)));
+  const live = found.filter((object) => object !== undefined);
+  if (live.length === 0) return [];
+  const places = [own, ...live].flatMap(({ metadata }) => metadata.namespace ?? []);
+  const others = await readOthers(client, own, new Set(places), signal);
+  return live.filter((object) => {
+    const why = whyKept(object, others);
+    if (why !== undefined) log.info(`${describe(refOf(object))} left the manifests and stays: ${why}`);
+    return why === undefined;
+  });
 }
 
 /** Reads what the release has applied before, and what of it would be pruned. Throws INVENTORY_INVALID. */
@@ -76,19 +132,19 @@ export async function readInventory(
   client: KubeClient,
   name: InventoryName,
   current: readonly KubeObject[],
-  options: { readonly log: Log; readonly signal: AbortSignal },
+  options: ReadOptions,
 ): Promise<Inventory> {
-  const found = await client.get(refOf(objectOf(name, [])), options.signal);
+  const own = objectOf(name, []);
+  const found = await client.get(refOf(own), options.signal);
   const recorded = found === undefined ? [] : parse(found);
   const wanted = new Set(current.map((object) => identity(refOf(object))));
   const gone = recorded.filter((ref) => !wanted.has(identity(ref)));
-  const departed = await Promise.all(gone.map((ref) => departedObject(client, ref, options)));
-  return { recorded, departed: departed.flat() };
+  return { recorded, departed: await departedObjects(client, own, gone, options) };
 }
 
 /** The rights that keeping an inventory needs. */
 export function inventoryRights(namespace: string): Right[] {
-  return ['get', 'create', 'patch'].map((verb) => ({
+  return ['get', 'list', 'create', 'patch'].map((verb) => ({
     verb,
     group: '',
     resource: 'configmaps',

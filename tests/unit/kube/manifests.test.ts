@@ -70,6 +70,11 @@ describe('Manifest text', () => {
       'apiVersion: v1\napiVersion: v1\nkind: Pod\n',
       /not valid YAML: Map keys must be unique/,
     ],
+    [
+      "a Secret's number without quotes",
+      'apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {pin: 98765432}\n',
+      /'stringData\.pin' is not text but a number\.$/,
+    ],
     ['text alone', 'hello\n', /is not an object/],
   ] as const) {
     it(`with ${what} is refused with file, document and field`, () => {

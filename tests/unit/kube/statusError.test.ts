@@ -48,6 +48,29 @@ describe("The API server's refusal", () => {
     assert.match(explained(422, { details: { causes } }).text, /immutable field cannot be changed in place/);
   });
 
+  it('never quotes the value of a Secret, nor whole structs', () => {
+    const secret = { verb: 'apply', what: "Secret 's' in namespace 'shop'" };
+    const refusals = [
+      '.stringData.pin: expected string, got &value.valueUnstructured{Value:98765432}',
+      '.stringData.conf: expected string, got &value.valueUnstructured{Value:map[string]interface {}{"password":"98765432"}}',
+      'Secret "s" is invalid: data[.dockerconfigjson]: Invalid value: "{\\"auth\\":\\"98765432\\"}": invalid character',
+    ];
+    for (const message of refusals) {
+      const { code, ...error } = apiError(secret, 422, { message, details: { causes: [{ message }] } });
+      assert.equal(code, 'MANIFEST_INVALID');
+      assert.doesNotMatch(JSON.stringify(error) + error.message, /98765432/);
+    }
+    const message = 'Invalid value: {"Spec":{"Volumes":null}}: field is immutable';
+    const { text } = explained(422, { details: { causes: [{ field: 'spec.template', message }] } });
+    assert.match(text, /spec\.template: Invalid value: field is immutable An immutable field/);
+  });
+
+  it('of a value that cannot be read is about the manifest, though the server answers 500', () => {
+    const message =
+      'failed to convert new object (shop/s; /v1, Kind=Secret) to proper version: error decoding from json: illegal base64 data at input byte 7';
+    assert.equal(explained(500, { message }).code, 'MANIFEST_INVALID');
+  });
+
   it('of a conflict names the other tool and the way out', () => {
     const causes = [
       { reason: 'FieldManagerConflict', message: 'conflict with "helm"', field: '.spec.replicas' },
