@@ -1,7 +1,7 @@
 import { DeliveryError } from '../errors.ts';
 import type { Host, ServiceConnection } from '../host/host.ts';
 import { isLoopback } from '../http/loopback.ts';
-import { publicCloud } from './clouds.ts';
+import { listedClouds, publicCloud } from './clouds.ts';
 import { azureConnection } from './connection.ts';
 import { identityOf } from './credential.ts';
 import type { Identity } from './signIn.ts';
@@ -25,6 +25,15 @@ export function isStorageAccount(endpoint: string, suffix: string): boolean {
   const { protocol, hostname } = new URL(endpoint);
   const suffixes = suffix === publicCloud.storageSuffix ? [suffix, zoneSuffix] : [suffix];
   return protocol === 'https:' && suffixes.some((one) => hostname.endsWith(`.blob.${one}`));
+}
+
+/**
+ * Whether a secret that opens storage by itself (a SAS) may go to an address that comes from a file: a storage account
+ * of a listed cloud by https, or an emulator on this machine.
+ */
+export function mayTakeSas(endpoint: string): boolean {
+  const isAzure = listedClouds.some(({ storageSuffix }) => isStorageAccount(endpoint, storageSuffix));
+  return isAzure || isLoopback(new URL(endpoint).hostname);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { isStorageAccount, storageIdentity } from '../../src/azure/storage.ts';
+import { isStorageAccount, mayTakeSas, storageIdentity } from '../../src/azure/storage.ts';
 import type { Host } from '../../src/host/host.ts';
 import { required } from '../../src/host/inputs.ts';
 import { parseConnectionString } from '../../src/model/azureBlob/connectionString.ts';
@@ -7,6 +7,7 @@ import {
   accountOf,
   checkedKey,
   checkedSas,
+  secretsOf,
 } from '../../src/model/azureBlob/location.ts';
 import { invalid } from './checks.ts';
 import type { Raw } from './fields.ts';
@@ -26,7 +27,7 @@ function secret(
 
 function byConnectionString(host: Host, raw: Raw): BlobCredentialFor {
   const parts = parseConnectionString(secret(host, raw, 'modelConnectionString'));
-  if (parts.credential.kind === 'accountKey') host.secret(parts.credential.key);
+  for (const part of secretsOf(parts.credential)) host.secret(part);
   return (endpoint) => {
     if (parts.endpoint === endpoint) return parts.credential;
     // The key of one account is never shown to another one.
@@ -62,8 +63,15 @@ export function blobCredential(host: Host, raw: Raw): BlobCredentialFor | undefi
     }
     case 'sas': {
       const token = checkedSas(secret(host, raw, 'modelSasToken'), 'modelSasToken');
-      host.secret(new URLSearchParams(token).get('sig') ?? token);
-      return () => ({ kind: 'sas', token });
+      for (const part of secretsOf({ kind: 'sas', token })) host.secret(part);
+      return (endpoint) => {
+        if (mayTakeSas(endpoint)) return { kind: 'sas', token };
+        throw invalid(
+          'modelLock',
+          `names the model storage ${endpoint}, which is no storage account of Azure by https, so the SAS is not sent there`,
+          "For storage elsewhere use 'modelConnectionString', which names the address itself: BlobEndpoint=https://…;SharedAccessSignature=….",
+        );
+      };
     }
     case 'connectionString':
       return byConnectionString(host, raw);

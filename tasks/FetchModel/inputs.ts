@@ -12,6 +12,7 @@ import {
   checkedEndpoint,
   checkedKey,
   checkedSas,
+  secretsOf,
 } from '../../src/model/azureBlob/location.ts';
 import type { ModelSource } from '../../src/model/open.ts';
 import type { ScanMode } from '../../src/model/scan/model.ts';
@@ -94,8 +95,7 @@ function azureBlob(host: Host, raw: Raw): AzureBlobLocation {
       return byIdentity(host, raw, container);
     case 'connectionString': {
       const parts = parseConnectionString(secret(host, raw, 'connectionString'));
-      if (parts.credential.kind === 'accountKey') host.secret(parts.credential.key);
-      if (parts.credential.kind === 'sas') host.secret(parts.credential.token);
+      for (const part of secretsOf(parts.credential)) host.secret(part);
       return { ...parts, container };
     }
     case 'accountKey': {
@@ -106,7 +106,7 @@ function azureBlob(host: Host, raw: Raw): AzureBlobLocation {
     }
     case 'sas': {
       const token = checkedSas(secret(host, raw, 'sasToken'), 'sasToken');
-      host.secret(new URLSearchParams(token).get('sig') ?? token);
+      for (const part of secretsOf({ kind: 'sas', token })) host.secret(part);
       return { endpoint: endpoint(raw), container, credential: { kind: 'sas', token } };
     }
     case 'anonymous':

@@ -1,6 +1,6 @@
 import { namedAzureRegistry, openRegistry } from '../../src/azure/registry.ts';
 import { DeliveryError } from '../../src/errors.ts';
-import type { Host } from '../../src/host/host.ts';
+import type { Host, ServiceConnection } from '../../src/host/host.ts';
 import { invalidInput, required } from '../../src/host/inputs.ts';
 import { checkedUrl, type HttpCredentials, type HttpLocation } from '../../src/model/http/location.ts';
 import { type HuggingFaceLocation, publicHub } from '../../src/model/huggingFace/location.ts';
@@ -38,8 +38,22 @@ export function s3(host: Host, raw: Raw): S3Location {
   };
 }
 
-function httpCredentials(host: Host, id: string): HttpCredentials {
-  const { username, password } = host.connection(id).parameters;
+/** Whoever writes the YAML may not send a connection's password to another server than its own. */
+function checkOrigin(url: string, connection: ServiceConnection): void {
+  const { origin } = new URL(url);
+  const own = URL.canParse(connection.url) ? new URL(connection.url).origin : connection.url;
+  if (origin === own) return;
+  throw invalidInput(
+    'url',
+    `is at ${origin}, but the service connection of 'httpConnection' is for ${own}`,
+    "Write that server's address into the connection, or choose the connection of this one.",
+  );
+}
+
+function httpCredentials(host: Host, id: string, url: string): HttpCredentials {
+  const connection = host.connection(id);
+  const { username, password } = connection.parameters;
+  checkOrigin(url, connection);
   if (username !== undefined && password !== undefined) {
     host.secret(password);
     return { username, password };
@@ -59,7 +73,7 @@ export function http(host: Host, raw: Raw, model: string): HttpLocation {
   return {
     url,
     model,
-    ...(raw.httpConnection !== undefined && { credentials: httpCredentials(host, raw.httpConnection) }),
+    ...(raw.httpConnection !== undefined && { credentials: httpCredentials(host, raw.httpConnection, url) }),
   };
 }
 

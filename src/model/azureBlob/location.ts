@@ -8,6 +8,14 @@ export type AzureBlobCredential =
   | { readonly kind: 'identity'; readonly identity: Identity }
   | { readonly kind: 'anonymous' };
 
+/** What of a credential must be masked: of a SAS its signature too, which URLs carry alone. */
+export function secretsOf(credential: AzureBlobCredential): readonly string[] {
+  if (credential.kind === 'accountKey') return [credential.key];
+  if (credential.kind !== 'sas') return [];
+  const signature = new URLSearchParams(credential.token).get('sig');
+  return signature === null ? [credential.token] : [credential.token, signature];
+}
+
 /** One container of a storage account, and how to get in. */
 export interface AzureBlobLocation {
   /** The blob service's URL, without query and trailing slash; path-style for emulators. */

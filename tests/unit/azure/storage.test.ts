@@ -16,6 +16,51 @@ const connection = {
   data: {},
 };
 
+function lockAt(endpoint: string) {
+  const file = { path: 'w', name: 'm/1/w', size: 1, etag: '"1"' };
+  const source = { type: 'azureBlob' as const, url: `${endpoint}/models` };
+  return createLock({ name: 'm', version: '1', source, files: [file] });
+}
+
+/** How BuildModelImage reads a model that only a lock names, and what it had masked. */
+function lockReader(more: Readonly<Record<string, string>>) {
+  const inputs = { modelLock: 'model.lock.json', ...more };
+  const { host, said } = recordingHost({ workingFolder: '/work', inputs, connections: [connection] });
+  const sourceOf = readModel(host, readInputs(host, fields))?.sourceOf;
+  return { at: (endpoint: string) => sourceOf?.(lockAt(endpoint)), secrets: said.secrets };
+}
+
+describe('a SAS for storage', () => {
+  const sas = 'sv=2024-11-04&sp=rl&sig=c2lnbmF0dXJl%2Bx%3D';
+
+  it('is never sent where a lock file alone says to', () => {
+    const { at } = lockReader({ modelAuthentication: 'sas', modelSasToken: sas });
+    for (const own of [
+      'https://models.blob.core.windows.net',
+      'https://models.blob.core.chinacloudapi.cn',
+      'http://127.0.0.1:10000/devstoreaccount1',
+    ]) {
+      const found = at(own);
+      assert.ok(found?.type === 'azureBlob' && found.location.credential.kind === 'sas', own);
+    }
+    for (const other of ['https://models.example.org', 'http://models.blob.core.windows.net']) {
+      assert.throws(() => at(other), { code: 'INPUT_INVALID' }, other);
+    }
+  });
+
+  it('goes to a domain of its own where it names that itself, and is masked with its signature', () => {
+    const text = `BlobEndpoint=https://models.contoso.com;SharedAccessSignature=${sas}`;
+    const { at, secrets } = lockReader({
+      modelAuthentication: 'connectionString',
+      modelConnectionString: text,
+    });
+    const found = at('https://models.contoso.com');
+    assert.ok(found?.type === 'azureBlob' && found.location.credential.kind === 'sas');
+    assert.throws(() => at('https://models.example.org'), { code: 'INPUT_INVALID' });
+    for (const part of [sas, 'c2lnbmF0dXJl+x=']) assert.ok(secrets.includes(part), part);
+  });
+});
+
 describe("an identity's token for storage", () => {
   it('is for the accounts of its cloud, by https', () => {
     const suffix = 'core.windows.net';
@@ -58,22 +103,14 @@ describe("an identity's token for storage", () => {
   });
 
   it('is never sent where a lock file alone says to', () => {
-    const inputs = {
-      modelLock: 'model.lock.json',
+    const { at } = lockReader({
       modelAuthentication: 'azureResourceManager',
       azureSubscription: 'azure',
-    };
-    const { host } = recordingHost({ workingFolder: '/work', inputs, connections: [connection] });
-    const sourceOf = readModel(host, readInputs(host, fields))?.sourceOf;
-    const lockAt = (endpoint: string) => {
-      const file = { path: 'w', name: 'm/1/w', size: 1, etag: '"1"' };
-      const source = { type: 'azureBlob' as const, url: `${endpoint}/models` };
-      return createLock({ name: 'm', version: '1', source, files: [file] });
-    };
-    const found = sourceOf?.(lockAt('https://models.blob.core.windows.net'));
+    });
+    const found = at('https://models.blob.core.windows.net');
     assert.ok(found?.type === 'azureBlob' && found.location.credential.kind === 'identity');
     assert.throws(
-      () => sourceOf?.(lockAt('https://models.example.org')),
+      () => at('https://models.example.org'),
       (error) => error instanceof DeliveryError && error.code === 'INPUT_INVALID',
     );
   });

@@ -186,6 +186,23 @@ describe("FetchModel's inputs", () => {
     });
   });
 
+  it("name an address with a connection's password only on that connection's server", () => {
+    const connection = {
+      ...{ id: 'web', url: 'https://models.example.com/', scheme: 'UsernamePassword', data: {} },
+      parameters: { username: 'u', password: 'p-secret' },
+    };
+    const located = (url: string) => {
+      const inputs = { source: 'http', model: 'credit', httpConnection: 'web', url };
+      const { host } = recordingHost({ inputs, connections: [connection], workingFolder: '/agent/s' });
+      return readFetchInputs(host).source.location;
+    };
+    const url = 'https://models.example.com/credit/index.json';
+    assert.deepEqual(located(url), { url, model: 'credit', credentials: connection.parameters });
+    for (const other of ['https://evil.example.org/m.bin', 'http://models.example.com/m.bin']) {
+      assert.throws(() => located(other), { code: 'INPUT_INVALID' }, other);
+    }
+  });
+
   it('name a model server, by address or by a connection whose password or token goes there alone', () => {
     const located = (more: Record<string, string>, parameters: Record<string, string> = {}) => {
       const connection = {
