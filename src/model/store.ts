@@ -1,4 +1,6 @@
+import { within } from '../deadline.ts';
 import { DeliveryError, type ErrorDetails } from '../errors.ts';
+import { retry } from '../http/retry.ts';
 import type { KnownDigests } from './checksums.ts';
 import type { LockedSource } from './lock.ts';
 
@@ -75,12 +77,45 @@ export async function textOf(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   if (file.size > largest) return undefined;
-  const pieces: Uint8Array[] = [];
-  for await (const piece of await store.read(file, { signal })) pieces.push(piece);
-  return Buffer.concat(pieces)
+  const bytes = await retry(() => smallFile(store, file, signal), {
+    ...{ attempts: textAttempts, signal },
+    advise: (error) => {
+      const afterMs = retryAfter(error);
+      return { temporary: isTemporaryStoreError(error), ...(afterMs !== undefined && { afterMs }) };
+    },
+  });
+  return bytes
     .toString('utf8')
     .replace(/^\uFEFF/, '')
     .trim();
+}
+
+const textAttempts = 4;
+/** A small file that has not come after so long is asked for again, in milliseconds. */
+const textMs = 30_000;
+
+/** A file that is small, or a broken read; one that falls silent is broken too. */
+async function smallFile(store: ModelStore, file: StoredFile, signal: AbortSignal): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  const limit = within(textMs, signal);
+  try {
+    for await (const piece of await store.read(file, { signal: limit })) pieces.push(piece);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw limit.aborted ? brokenText(file, 'it did not come in time') : error;
+  }
+  const bytes = Buffer.concat(pieces);
+  if (bytes.length < file.size) throw brokenText(file, `${file.size - bytes.length} bytes are missing`);
+  return bytes;
+}
+
+function brokenText(file: StoredFile, why: string): DeliveryError {
+  return new DeliveryError({
+    code: 'STORAGE_INTERRUPTED',
+    side: 'storage',
+    message: `'${file.name}' did not come whole: ${why}.`,
+    remedy: 'Run again; if it repeats, look for a proxy or firewall that cuts or holds connections.',
+  });
 }
 
 const temporaryCodes: ReadonlySet<string> = new Set([

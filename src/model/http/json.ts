@@ -7,7 +7,10 @@ import { publicUrl } from './location.ts';
 export type JsonNode = Readonly<Record<string, unknown>>;
 
 /** More than this no page of an API has, in bytes. */
-const largestPage = 64 * 1024 * 1024;
+const largestPage = 8 * 1024 * 1024;
+
+/** More pages than this no list has. */
+export const mostPages = 10_000;
 
 /** True for a JSON object. */
 export function isNode(value: unknown): value is JsonNode {
@@ -37,12 +40,15 @@ export function answerInvalid(url: URL, problem: string): DeliveryError {
   });
 }
 
-/** The JSON document of an answer; undefined where it is none. */
+/** The JSON document of an answer; undefined where it is none. Throws MODEL_SERVER_ANSWER_INVALID for one of more than 8 MiB. */
 export async function jsonOf(answer: HttpAnswer, url: URL, signal: AbortSignal): Promise<unknown> {
   const pieces: Uint8Array[] = [];
-  const part = { skip: 0, take: largestPage };
+  const part = { skip: 0, take: largestPage + 1 };
   for await (const piece of bodyOf(answer.body, part, { name: publicUrl(url.href) }, signal))
     pieces.push(piece);
+  if (pieces.reduce((sum, { length }) => sum + length, 0) > largestPage) {
+    throw answerInvalid(url, 'it is larger than 8 MiB');
+  }
   try {
     return JSON.parse(Buffer.concat(pieces).toString('utf8'));
   } catch {

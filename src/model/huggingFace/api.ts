@@ -7,7 +7,7 @@ import {
   headerOf,
   refusal,
 } from '../http/client.ts';
-import { answerInvalid, isNode, type JsonNode, jsonOf } from '../http/json.ts';
+import { answerInvalid, isNode, type JsonNode, jsonOf, mostPages } from '../http/json.ts';
 import { repeated } from '../http/pinned.ts';
 import type { ModelServer } from '../server.ts';
 
@@ -85,18 +85,28 @@ export async function askHub(hub: Hub, path: string, signal: AbortSignal): Promi
   return found.value;
 }
 
+/** A part of a list must not be taken for the whole, nor may a list go on for ever. */
+function requireFurther(next: URL, at: URL, asked: ReadonlySet<string>): void {
+  if (next.origin !== at.origin) throw answerInvalid(at, `its next page is said to be at ${next.origin}`);
+  if (asked.has(next.href)) throw answerInvalid(at, 'its next page is one that came before');
+  if (asked.size >= mostPages) throw answerInvalid(at, `it has more than ${mostPages} pages`);
+}
+
 /** All entries of a list, over its pages. */
 export async function listHub(hub: Hub, path: string, signal: AbortSignal): Promise<readonly JsonNode[]> {
   const entries: JsonNode[] = [];
+  const asked = new Set<string>();
   let url: URL | undefined = new URL(`${hub.server.url}/api/models${path}`);
   while (url !== undefined) {
     signal.throwIfAborted();
     const at: URL = url;
+    asked.add(at.href);
     const found = await repeated(() => page(hub, at, signal), signal);
-    if (found === undefined) return entries;
-    if (!Array.isArray(found.value)) throw answerInvalid(at, 'it is no list');
+    if (found === undefined && asked.size === 1) return entries;
+    if (!Array.isArray(found?.value)) throw answerInvalid(at, 'it is no list');
     entries.push(...found.value.filter(isNode));
-    url = found.next?.origin === at.origin ? found.next : undefined;
+    url = found.next;
+    if (url !== undefined) requireFurther(url, at, asked);
   }
   return entries;
 }

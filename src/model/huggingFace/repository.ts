@@ -1,4 +1,4 @@
-import { isNode, type JsonNode, nodesAt, textAt } from '../http/json.ts';
+import { answerInvalid, isNode, type JsonNode, nodesAt, textAt } from '../http/json.ts';
 import { compareFolders, compareNames } from '../names.ts';
 import type { StoredFile } from '../store.ts';
 import { askHub, type Hub, listHub } from './api.ts';
@@ -53,16 +53,19 @@ export async function revisionOf(
   return { commit, date: Number.isNaN(date.getTime()) ? new Date(0) : date };
 }
 
-function fileOf(node: JsonNode, { commit, date }: Revision): StoredFile | undefined {
+function fileOf({ server }: Repository, node: JsonNode, { commit, date }: Revision): StoredFile | undefined {
   const [name, lfs, oid] = [textAt(node, 'path'), node['lfs'], textAt(node, 'oid')];
   if (node['type'] !== 'file' || name === '') return undefined;
-  const common = { name, versionId: commit, lastModified: date };
+  const size = Number((isNode(lfs) ? lfs['size'] : undefined) ?? node['size']);
+  if (!Number.isSafeInteger(size) || size < 0)
+    throw answerInvalid(new URL(server.url), `the size of '${name}' is no number`);
+  const common = { name, size, versionId: commit, lastModified: date };
   const sha256 = isNode(lfs) ? textAt(lfs, 'oid').replace(/^sha256:/, '') : '';
   if (isNode(lfs) && /^[0-9a-f]{64}$/.test(sha256)) {
-    return { ...common, size: Number(lfs['size'] ?? node['size']), etag: `sha256:${sha256}`, sha256 };
+    return { ...common, etag: `sha256:${sha256}`, sha256 };
   }
   // Small, and only as a whole comparable with its git object.
-  return { ...common, size: Number(node['size']), etag: `${gitMark}${oid}`, whole: true };
+  return { ...common, etag: `${gitMark}${oid}`, whole: true };
 }
 
 /** All files of a commit, by their paths within it. */
@@ -74,7 +77,7 @@ export async function filesOf(
   const path = `/${repository.id}/tree/${revision.commit}?recursive=true`;
   const nodes = await listHub(repository, path, signal);
   return nodes
-    .map((node) => fileOf(node, revision))
+    .map((node) => fileOf(repository, node, revision))
     .filter((file) => file !== undefined)
     .sort((a, b) => compareNames(a.name, b.name));
 }

@@ -1,5 +1,5 @@
 import { discard, type HttpClient, refusal } from '../http/client.ts';
-import { answerInvalid, isNode, type JsonNode, jsonOf } from '../http/json.ts';
+import { answerInvalid, isNode, type JsonNode, jsonOf, mostPages } from '../http/json.ts';
 import { repeated } from '../http/pinned.ts';
 import type { ModelServer } from '../server.ts';
 import { mlflowAdvice } from './advice.ts';
@@ -42,11 +42,18 @@ export async function* askPages(
   query: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): AsyncGenerator<JsonNode> {
+  const address = new URL(`${tracking.server.url}/api/2.0/${path}`);
+  const tokens = new Set<string>();
   let token = '';
   do {
     signal.throwIfAborted();
     const page = await ask(tracking, path, { ...query, ...(token && { page_token: token }) }, signal);
-    if (page === undefined) return;
+    if (page === undefined && token === '') return;
+    // A part of a list must not be taken for the whole, nor may a list go on for ever.
+    if (page === undefined) throw answerInvalid(address, 'a further page of its list is missing');
+    if (tokens.has(token)) throw answerInvalid(address, 'its next page is one that came before');
+    if (tokens.size >= mostPages) throw answerInvalid(address, `it has more than ${mostPages} pages`);
+    tokens.add(token);
     yield page;
     const next = page['next_page_token'];
     token = typeof next === 'string' ? next : '';

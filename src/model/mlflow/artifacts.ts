@@ -1,5 +1,5 @@
 import { DeliveryError } from '../../errors.ts';
-import { answerInvalid, isNode, nodesAt, textAt } from '../http/json.ts';
+import { answerInvalid, isNode, type JsonNode, nodesAt, textAt } from '../http/json.ts';
 import { ask, type Tracking } from './api.ts';
 
 /** A file of a version, as the server lists it. */
@@ -23,9 +23,14 @@ function elsewhere(uri: string, what: string, { server }: Tracking): DeliveryErr
   return new DeliveryError({
     code: 'MLFLOW_ARTIFACTS_ELSEWHERE',
     side: 'storage',
-    message: `The files of ${what} lie at ${uri}, which the tracking server ${server.url} does not hand out itself.`,
+    message: `The files of ${what} lie at ${withoutUser(uri)}, which the tracking server ${server.url} does not hand out itself.`,
     remedy: `${where}; or let the server hand artifacts out (mlflow server --serve-artifacts --artifacts-destination …) and log the model anew.`,
   });
+}
+
+/** An address without the name and password that it may carry; the container of Azure's file systems stands there too. */
+function withoutUser(uri: string): string {
+  return uri.replace(/^([a-z][\w+.-]*:\/\/)[^/@]*:[^/@]*@/i, '$1');
 }
 
 /** Where a run or a logged model keeps its files. */
@@ -48,13 +53,25 @@ function proxiedPath(uri: string, { server }: Tracking): string | undefined {
   if (!URL.canParse(uri)) return undefined;
   const url = new URL(uri);
   const own = new URL(server.url);
-  const path = decodeURIComponent(url.pathname).replace(/^\/+|\/+$/g, '');
+  const decoded = decodedPath(url);
+  if (decoded === undefined) return undefined;
+  const path = decoded.replace(/^\/+|\/+$/g, '');
   if (url.protocol === 'mlflow-artifacts:')
     return url.host === '' || url.host === own.host ? path : undefined;
-  const at = url.pathname.indexOf(`${proxyPath}/`);
+  const at = decoded.indexOf(`${proxyPath}/`);
   return url.origin === own.origin && at >= 0
-    ? decodeURIComponent(url.pathname.slice(at + proxyPath.length + 1)).replace(/\/+$/, '')
+    ? decoded.slice(at + proxyPath.length + 1).replace(/\/+$/, '')
     : undefined;
+}
+
+/** An address's path as it was before it was encoded; undefined where it cannot be that, or would lead upwards. */
+function decodedPath({ pathname }: URL): string | undefined {
+  try {
+    const path = decodeURIComponent(pathname);
+    return path.split('/').includes('..') ? undefined : path;
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -81,6 +98,21 @@ export function artifactUrl({ server }: Tracking, path: string): URL {
   return new URL(`${server.url}${proxyPath}/${path.split('/').map(encodeURIComponent).join('/')}`);
 }
 
+/** What the server lists in a folder below a version's, which has nothing where `below` is empty. */
+async function nodesIn(
+  tracking: Tracking,
+  folder: string,
+  below: string,
+  signal: AbortSignal,
+): Promise<readonly JsonNode[]> {
+  const path = `${folder}/${below}`.replace(/\/$/, '');
+  const page = await ask(tracking, 'mlflow-artifacts/artifacts', { path }, signal);
+  if (Array.isArray(page?.['files'])) return nodesAt(page, 'files');
+  if (below === '') return [];
+  // The server itself has listed it: taken for empty, it would leave files out.
+  throw answerInvalid(artifactUrl(tracking, path), 'it lists no files of a folder that it has');
+}
+
 /** All files below a folder, at any depth. */
 export async function artifactsBelow(
   tracking: Tracking,
@@ -91,9 +123,7 @@ export async function artifactsBelow(
   const folders = [''];
   for (let below = folders.pop(); below !== undefined; below = folders.pop()) {
     signal.throwIfAborted();
-    const path = `${folder}/${below}`.replace(/\/$/, '');
-    const page = await ask(tracking, 'mlflow-artifacts/artifacts', { path }, signal);
-    for (const node of page === undefined ? [] : nodesAt(page, 'files')) {
+    for (const node of await nodesIn(tracking, folder, below, signal)) {
       const name = textAt(node, 'path');
       // What would lead to another folder is none of this one's files.
       if (/^\.{0,2}$|\//.test(name)) {

@@ -32,7 +32,8 @@ function versionOf(node: JsonNode, versionTag: string | undefined): RegisteredVe
   const label = versionTag === undefined ? number : tagOf(node, versionTag);
   const isReady = (textAt(node, 'status') || 'READY') === 'READY';
   if (!isReady || label === '' || label.includes('/')) return undefined;
-  return { number, label, created: new Date(Number(node['creation_timestamp'] ?? 0)) };
+  const created = new Date(Number(node['creation_timestamp'] ?? 0));
+  return { number, label, created: Number.isNaN(created.getTime()) ? new Date(0) : created };
 }
 
 async function versionNodes(tracking: Tracking, model: string, signal: AbortSignal): Promise<JsonNode[]> {

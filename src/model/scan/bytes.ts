@@ -4,7 +4,7 @@ export interface ByteReader {
   take(count: number): Promise<Buffer>;
   /** Passes over bytes. */
   skip(count: number): Promise<void>;
-  /** The bytes up to the next line feed, without it. Throws EndOfBytes, also when the line is too long. */
+  /** The bytes up to the next line feed, without it: of a longer line its first `longest`. Throws EndOfBytes. */
   line(longest: number): Promise<Buffer>;
   /** Where the next byte is. */
   readonly position: number;
@@ -63,11 +63,17 @@ export function byteReader(pieces: AsyncIterable<Uint8Array>, deadline: number):
       }
     },
     async line(longest) {
-      for (;;) {
+      const kept: Buffer[] = [];
+      for (let left = longest, isEnded = false; !isEnded; ) {
+        if (offset === buffer.length && !(await more())) throw new EndOfBytes('a line does not end');
         const end = buffer.indexOf(10, offset);
-        if (end >= 0 && end - offset <= longest) return consume(end - offset + 1).subarray(0, -1);
-        if (buffer.length - offset > longest || !(await more())) throw new EndOfBytes('a line does not end');
+        isEnded = end >= 0;
+        const text = consume((isEnded ? end : buffer.length) - offset);
+        if (isEnded) offset += 1;
+        kept.push(Buffer.from(text.subarray(0, left)));
+        left -= Math.min(left, text.length);
       }
+      return Buffer.concat(kept);
     },
     back(position) {
       offset = Math.min(offset, Math.max(0, position - passed));

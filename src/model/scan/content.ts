@@ -51,17 +51,20 @@ async function searched(
   reader: ByteReader,
   context: ContentContext,
   result: PickleImports,
+  beginsAsOne: boolean,
 ): Promise<Finding[]> {
   const { file, deadline } = context;
-  const isOne = result.whole > 0 || result.imports.length > 0 || pickleName.test(file);
-  if (result.brokenOff === undefined || !isOne) return [];
+  const isOne = result.whole > 0 || result.imports.length > 0 || beginsAsOne || pickleName.test(file);
+  if (result.brokenOff === undefined || !(isOne || result.isOverLimit === true)) return [];
   const imports: Import[] = [];
   const toTheEnd = await searchImports(reader, deadline, (imported) => imports.push(imported));
-  if (toTheEnd) return findingsOf(file, imports);
-  return [
-    ...findingsOf(file, imports),
-    { file, kind: 'unclear', text: 'is too large to be inspected whole in time' },
-  ];
+  const unseen: Finding[] = [];
+  if (isOne && result.isOverLimit === true) {
+    const kind = beginsAsOne ? 'dangerous' : 'unclear';
+    unseen.push({ file, kind, text: `does what an inspection cannot follow: ${result.brokenOff}` });
+  }
+  if (!toTheEnd) unseen.push({ file, kind: 'unclear', text: 'is too large to be inspected whole in time' });
+  return [...findingsOf(file, imports), ...unseen];
 }
 
 /** Searches bytes that cannot be read as what they are for the imports of dangerous modules. */
@@ -83,13 +86,25 @@ export async function inspectPickle(
 }
 
 async function followed(reader: ByteReader, context: ContentContext): Promise<Finding[]> {
+  const start = reader.position;
+  const head = await reader.take(2).catch(() => Buffer.alloc(0));
+  reader.back(start);
   const result = await pickleImports(reader);
   const findings = [
     ...findingsOf(context.file, result.imports),
-    ...(await searched(reader, context, result)),
+    ...(await searched(reader, context, result, isPickle(head))),
   ];
   return [...new Map(findings.map((finding) => [finding.text, finding])).values()];
 }
+
+const longestHeader = 1024 * 1024;
+const plainType = `'[|<>=]?[?bBiufcSaUVmM]\\d*(?:\\[\\w+\\])?'`;
+const plainField = `\\('[\\w .-]*', ${plainType}(?:, \\([\\d, ]+\\))?\\)`;
+/** A header as NumPy itself writes it, of numbers, texts and raw bytes alone, single or in fields; Python reads others too. */
+const plainHeader = new RegExp(
+  `^\\{'descr': (?:${plainType}|\\[${plainField}(?:, ${plainField})*\\]), ` +
+    `'fortran_order': (?:True|False), 'shape': \\([\\d, L]*\\), \\}\\s*$`,
+);
 
 /** An array file holds a pickle where its element type is Python's object. https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
 export async function inspectNumpy(
@@ -100,9 +115,12 @@ export async function inspectNumpy(
   try {
     const start = await reader.take(8);
     const width = start.readUInt8(6) >= 2 ? 4 : 2;
-    const header = await reader.take((await reader.take(width)).readUIntLE(0, width));
-    // Fields of a structured type may be objects too.
-    if (!/'descr':.*['"][|<>=]?O\d*['"]/s.test(header.toString('latin1'))) return [];
+    const length = (await reader.take(width)).readUIntLE(0, width);
+    if (length > longestHeader) {
+      const text = 'has a header that is larger than that of any array';
+      return [{ file: context.file, kind: 'unclear', text }];
+    }
+    if (plainHeader.test((await reader.take(length)).toString('latin1'))) return [];
     return await followed(reader, context);
   } catch (error) {
     if (error instanceof EndOfBytes) return [];

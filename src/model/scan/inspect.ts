@@ -19,6 +19,9 @@ import {
 const secondsPerFile = 60;
 /** Entries of an archive that are inspected. */
 const mostEntries = 20_000;
+const mostFindings = 50;
+const longestFinding = 300;
+const longestName = 500;
 
 type Bytes = AsyncIterable<Uint8Array>;
 
@@ -183,6 +186,26 @@ async function inspectByKind(path: string, context: ContentContext, signal: Abor
   }
 }
 
+/** A file may be made to have millions of findings, of any length: enough of them are kept to be told. */
+function shortened(file: string, findings: readonly Finding[]): readonly Finding[] {
+  const kept = findings.slice(0, mostFindings).map((finding) => ({
+    ...finding,
+    file: cut(finding.file, longestName),
+    text: cut(finding.text, longestFinding),
+  }));
+  const left = findings.slice(mostFindings);
+  const [worst] = left.filter(({ kind }) => kind === 'dangerous');
+  if (left.length === 0) return kept;
+  return [
+    ...kept,
+    { file, kind: (worst ?? left[0])?.kind ?? 'unclear', text: `has ${left.length} more findings` },
+  ];
+}
+
+function cut(text: string, longest: number): string {
+  return text.length <= longest ? text : `${text.slice(0, longest)}…`;
+}
+
 /**
  * Inspects one model file for code that runs when it is loaded, without loading it, in bounded memory and time.
  * `file` is the name that findings show. What cannot be read as what it seems to be is told as unclear.
@@ -194,7 +217,7 @@ export async function inspectFile(
 ): Promise<readonly Finding[]> {
   const deadline = performance.now() + secondsPerFile * 1000;
   try {
-    return await inspectByKind(path, { file, deadline }, signal);
+    return shortened(file, await inspectByKind(path, { file, deadline }, signal));
   } catch (error) {
     signal.throwIfAborted();
     const reason = error instanceof Error ? error.message : String(error);

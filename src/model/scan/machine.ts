@@ -13,9 +13,14 @@ const mark = Symbol('mark');
 /** Larger stacks and memos than any real model has; an inspection must not be made to fill the memory. */
 const mostValues = 2_000_000;
 const largestKey = 2 ** 27;
+/** Letters of texts that are kept for one pickle; an import by one that is not kept counts as computed. */
+const mostLetters = 64 * 1024 * 1024;
 
 /** The stream is no pickle, or not one that can be followed. */
 export class NotFollowed extends Error {}
+
+/** It goes beyond what an inspection keeps, and what any real model needs. */
+export class OverLimit extends NotFollowed {}
 
 /** What an opcode's argument was, as far as it is of interest. */
 export interface Operand {
@@ -38,7 +43,7 @@ function keySet(): { readonly size: number; add(key: number): void } {
     },
     add(key) {
       if (!Number.isSafeInteger(key) || key < 0 || key > largestKey) {
-        throw new NotFollowed('its memo has keys that no real model has');
+        throw new OverLimit('its memo has keys that no real model has');
       }
       const at = key >> 3;
       if (at >= bits.length) {
@@ -64,10 +69,11 @@ export interface Machine {
 export function createMachine(): Machine {
   const stack: Value[] = [];
   const memo = new Map<number, string>();
+  let letters = 0;
   const keys = keySet();
 
   const push = (value: Value): undefined => {
-    if (stack.length >= mostValues) throw new NotFollowed('its stack is larger than that of any real model');
+    if (stack.length >= mostValues) throw new OverLimit('its stack is larger than that of any real model');
     stack.push(value);
   };
   const popMark = (): undefined => {
@@ -84,7 +90,7 @@ export function createMachine(): Machine {
     const top = stack.at(-1);
     if (typeof top !== 'string') memo.delete(key);
     else if (memo.size < mostValues) memo.set(key, top);
-    else throw new NotFollowed('its memo is larger than that of any real model');
+    else throw new OverLimit('its memo is larger than that of any real model');
   };
   const stackGlobal = (): Import => {
     const [name, module] = [stack.pop(), stack.pop()];
@@ -97,7 +103,10 @@ export function createMachine(): Machine {
     nothing: () => undefined,
     stop: () => undefined,
     push: () => push(undefined),
-    pushText: ({ text }) => push(text),
+    pushText: ({ text = '' }) => {
+      letters += text.length;
+      return push(text === '' || letters > mostLetters ? undefined : text);
+    },
     pop: () => void stack.pop(),
     popTwo: () => void stack.splice(Math.max(0, stack.length - 2)),
     replaceOne: () => replace(1),

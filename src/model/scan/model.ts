@@ -1,5 +1,5 @@
 import { DeliveryError } from '../../errors.ts';
-import type { Finding } from './content.ts';
+import { type Finding, pickleName } from './content.ts';
 import { inspectFile } from './inspect.ts';
 
 /** What is done about findings: `off` does not look, `warn` tells, `fail` ends the run. */
@@ -17,7 +17,8 @@ const filesAtOnce = 8;
 
 /**
  * Inspects a model's files for code that runs when they are loaded.
- * Throws CONTENT_UNSAFE in mode `fail` when there is such code; what is merely unclear never ends the run.
+ * Throws CONTENT_UNSAFE in mode `fail` when there is such code, or when a file that by its name holds a pickle could
+ * not be inspected.
  */
 export async function inspectModel(
   files: readonly LocatedFile[],
@@ -31,14 +32,14 @@ export async function inspectModel(
     const found = await Promise.all(some.map(({ path, location }) => inspectFile(location, path, signal)));
     findings.push(...found.flat());
   }
-  const dangerous = findings.filter((finding) => finding.kind === 'dangerous');
+  const dangerous = findings.filter(({ file, kind }) => kind === 'dangerous' || pickleName.test(file));
   if (mode === 'warn' || dangerous.length === 0) return findings;
   const shown = dangerous.slice(0, shownInError).map(({ file, text }) => `'${file}' ${text}`);
   const more = dangerous.length > shown.length ? `; and ${dangerous.length - shown.length} more` : '';
   throw new DeliveryError({
     code: 'CONTENT_UNSAFE',
     side: 'storage',
-    message: `The model has content that runs code when it is loaded: ${shown.join('; ')}${more}.`,
+    message: `The model has content that runs code when it is loaded, or may do so: ${shown.join('; ')}${more}.`,
     remedy:
       "Find out who published it. If it is meant to be so, publish it in a format without code (ONNX, safetensors), or set 'scan' to warn.",
   });

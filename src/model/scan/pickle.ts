@@ -1,5 +1,5 @@
 import { type ByteReader, EndOfBytes } from './bytes.ts';
-import { createMachine, type Import, type Machine, NotFollowed, type Operand } from './machine.ts';
+import { createMachine, type Import, type Machine, NotFollowed, type Operand, OverLimit } from './machine.ts';
 import { type Opcode, opcodes } from './opcodes.ts';
 
 /** What a pickle imports, and how far it could be followed. */
@@ -7,6 +7,8 @@ export interface PickleImports {
   readonly imports: readonly Import[];
   /** Why the stream could not be followed to its end; undefined when it was. */
   readonly brokenOff?: string;
+  /** True where it broke off at a limit of this inspection, which no real model reaches. */
+  readonly isOverLimit?: boolean;
   /** Pickles that were followed to their end. */
   readonly whole: number;
 }
@@ -14,7 +16,8 @@ export interface PickleImports {
 /** Opcodes that are followed at most: minutes, not hours. */
 const mostSteps = 50_000_000;
 const longestText = 512;
-const longestLine = 1024 * 1024;
+/** Of a longer line no more is kept: it names no module. */
+const longestLine = 4 * longestText;
 
 function lengthOf(bytes: Buffer): number {
   const length = bytes.length === 8 ? Number(bytes.readBigUInt64LE()) : bytes.readUIntLE(0, bytes.length);
@@ -41,6 +44,7 @@ function unescaped(line: string): string {
 
 async function lineOperand(reader: ByteReader, { effect }: Opcode): Promise<Operand> {
   const line = (await reader.line(longestLine)).toString('utf8');
+  if (effect === 'pushText' && line.length >= longestLine) return {};
   if (effect === 'pushText') return { text: unescaped(line.replace(/^\s*(['"])(.*)\1\s*$/s, '$2')) };
   return effect === 'get' || effect === 'put' ? { key: Number(line) } : {};
 }
@@ -121,6 +125,7 @@ export async function pickleImports(reader: ByteReader): Promise<PickleImports> 
     const imports = [...course.found.values()];
     // What was taken for its argument may be where something else begins.
     reader.back(course.opcode);
-    return ended ? { imports, whole } : { imports, whole, brokenOff: error.message };
+    const isOverLimit = error instanceof OverLimit;
+    return ended ? { imports, whole } : { imports, whole, brokenOff: error.message, isOverLimit };
   }
 }

@@ -4,10 +4,17 @@ import { dangerousModules } from './rules.ts';
 
 const modules = dangerousModules.map((module) => module.replaceAll('.', '\\.')).join('|');
 const name = '([A-Za-z_][\\w.]{0,99})';
-/** GLOBAL with both names in lines; or two short texts in a row, as STACK_GLOBAL takes them. */
+const module = `((?:${modules})(?:\\.[\\w.]+)?)`;
+/** Opcodes that push a text of so many bytes. */
+const counted = '(?:[\\x8cU][^]|[XT][^]{4}|\\x8d[^]{8})';
+/** Opcodes that put it into the memo. */
+const memoised = '(?:\\x94|q[^]|r[^]{4}|p\\d{1,9}\\r?\\n|)';
+const quoted = (text: string): string => `(?:V${text}|S['"]${text}['"])\\r?\\n`;
+/** GLOBAL and INST with both names in lines; or two texts in a row, as STACK_GLOBAL takes them. */
 const signature = new RegExp(
-  `c((?:${modules})(?:\\.[\\w.]+)?)\\r?\\n${name}\\r?\\n` +
-    `|[\\x8cU][^]((?:${modules})(?:\\.[\\w.]+)?)(?:\\x94|q[^]|)[\\x8cU][^]${name}`,
+  `[ci]${module}\\r?\\n${name}\\r?\\n` +
+    `|${counted}${module}${memoised}${counted}${name}` +
+    `|${quoted(module)}${memoised}${quoted(name)}`,
   'g',
 );
 /** As long as a signature can be: pieces overlap by it. */
@@ -30,7 +37,9 @@ export async function searchImports(
     if (piece === undefined) return true;
     const text = tail + piece.toString('latin1');
     for (const match of text.matchAll(signature)) {
-      found({ module: match[1] ?? match[3] ?? '', name: match[2] ?? match[4] ?? '' });
+      // Of all its alternatives just one has matched, with two names.
+      const [module = '', name = ''] = match.slice(1).filter((one) => one !== undefined);
+      found({ module, name });
     }
     tail = text.slice(-overlap);
   }

@@ -55,6 +55,11 @@ const disguised: Readonly<Record<string, string>> = {
   'a stream that ends too early': `\x80\x04${system.slice(0, -3)}`,
   'a frame of a wrong length': `\x80\x05\x95\xff\xff\x00\x00\x00\x00\x00\x00${system}`,
   'PROTO 0': "\x80\x00cos\nsystem\n(S'x'\ntR.",
+  'a line that is longer than any name': `V${'x'.repeat(1_100_000)}\n0${system}`,
+  'an argument of a line that is longer than any number': `I${'1'.repeat(1_100_000)}\n0${system}`,
+  'a key of the memo that nothing keeps': `\x80\x02Nr\xff\xff\xff\x7f${system}`,
+  'texts by the older opcodes, after bytes that are no pickle': `\x80\x02\xff\xffX\x02\x00\x00\x00osq\x01T\x06\x00\x00\x00system\x93`,
+  'lines of texts, after bytes that are no pickle': `\x80\x02\xff\xffVos\np0\nVsystem\np1\n\x93`,
   'another pickle in bytes': `\x80\x04${short('pickle')}${short('loads')}\x93C\x05\x80\x04${short('')}.\x85R.`,
 };
 
@@ -129,7 +134,9 @@ describe('the inspection of model files', () => {
 
   for (const [what, pickle] of Object.entries(disguised)) {
     it(`finds the command that is disguised by ${what}`, async () => {
-      assert.match(String(await findings('model.pkl', Buffer.from(pickle, 'latin1'))), /^dangerous/);
+      const bytes = Buffer.from(pickle, 'latin1');
+      assert.match(String(await findings('model.pkl', bytes)), /^dangerous/);
+      if (pickle.startsWith('\x80')) assert.match(String(await findings('model.bin', bytes)), /^dangerous/);
     });
   }
 
@@ -214,7 +221,17 @@ describe('the inspection of model files', () => {
     const numpy = arrayOf("'|O'");
     assert.equal((await findings('labels.npy', numpy)).length, 1);
     assert.equal((await findings('labels.npy', arrayOf("[('a', '<i4'), ('b', '|O')]"))).length, 1);
-    assert.deepEqual(await findings('labels.npy', arrayOf("'<f8'")), []);
+    for (const numbers of ["'<f8'", "'<M8[ns]'", "[('a', '<i4'), ('b', '|S10', (2, 3))]"]) {
+      assert.deepEqual(await findings('labels.npy', arrayOf(numbers)), []);
+    }
+    for (const disguise of ['"|O"', "'\\x4f'", "'object'", "['<f8', 'O'][1]", "('O')"]) {
+      assert.equal((await findings('labels.npy', arrayOf(disguise))).length, 1, disguise);
+    }
+    const large = Buffer.concat([
+      Buffer.from('\x93NUMPY\x02\x00\xff\xff\xff\x7f', 'latin1'),
+      Buffer.alloc(99),
+    ]);
+    assert.match(String(await findings('labels.npy', large)), /^unclear.*larger than that of any array/);
     assert.equal((await findings('labels.npz', zipSync({ 'a.npy': numpy }))).length, 1);
     assert.equal((await findings('model.joblib', deflateSync(protocol4))).length, 1);
     assert.equal((await findings('model.pkl.gz', gzipSync(protocol4))).length, 1);
@@ -304,4 +321,21 @@ describe('the inspection of model files', () => {
         message: /'sub\/model\.pkl' imports posix\.system when it is loaded: it runs commands or code/,
       });
     }));
+
+  it('ends a run that is to be safe where a file may hold a pickle that cannot be inspected', () =>
+    withFolder(async (folder) => {
+      const location = join(folder, 'x');
+      await writeFile(location, 'BZh91AY&SY');
+      const inspect = (path: string) => inspectModel([{ path, location }], 'fail', signal);
+      await assert.rejects(inspect('model.joblib'), { code: 'CONTENT_UNSAFE', message: /packed by bzip2/ });
+      assert.deepEqual(await inspect('labels.txt'), []);
+    }));
+
+  it('keeps so many findings as can be told', async () => {
+    const names = Array.from({ length: 60 }, (_, at) => `\x80\x02cos\nf${at}${'x'.repeat(400)}\n.`);
+    const found = await findings('model.pkl', Buffer.from(names.join(''), 'latin1'));
+    assert.equal(found.length, 51);
+    assert.equal(found.at(-1), 'dangerous model.pkl has 10 more findings');
+    assert.ok(found.every((text) => text.length < 400));
+  });
 });
